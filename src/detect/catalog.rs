@@ -1,0 +1,177 @@
+//! The detectors that are in force, in the order in which everything refers to them.
+//!
+//! A catalogue is immutable once loaded. A detector's index in it is what events and observations carry; what is
+//! kept across reloads is keyed by [`Detector::fingerprint`] instead.
+
+use crate::alert::{Mode, Outcome, Severity};
+use crate::record::path::FieldPath;
+use crate::sigma::RuleSet;
+use crate::time::Span;
+
+/// All detectors in force.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// Sorted by name; an index here is how events refer to a detector.
+    pub detectors: Vec<Detector>,
+    /// The compiled predicates of those that are rules.
+    pub rules: RuleSet,
+    /// Fields that correlations group by or detectors group alerts by; read while the JSON is there.
+    pub captures: Vec<FieldPath>,
+    /// Documents that are not in force, and why.
+    pub set_aside: Vec<SetAside>,
+    /// Changes whenever the meaning of any detector changes.
+    pub hash: String,
+}
+
+/// One detector.
+#[derive(Clone, Debug)]
+pub struct Detector {
+    /// Sigma id.
+    pub id: String,
+    /// Slug, unique.
+    pub name: String,
+    /// Title.
+    pub title: String,
+    /// Version, where it states one.
+    pub version: Option<String>,
+    /// What it is about.
+    pub description: String,
+    /// Its level for calls that succeeded (and failed, where it lists them).
+    pub severity: Severity,
+    /// Its level for refused calls, where that differs.
+    pub severity_denied: Option<Severity>,
+    /// What its findings are for.
+    pub mode: Mode,
+    /// ATT&CK techniques.
+    pub techniques: Vec<String>,
+    /// All tags.
+    pub tags: Vec<String>,
+    /// References.
+    pub references: Vec<String>,
+    /// What is known to set it off harmlessly.
+    pub false_positives: Vec<String>,
+    /// Alerts are kept apart by the value of this capture, besides account, principal and outcome.
+    pub group: Option<u16>,
+    /// After an alert, stay quiet about the same value for a while.
+    pub once: Option<Once>,
+    /// Whether it alerts itself; `false` for base rules whose correlation does not `generate` them.
+    pub speaks: bool,
+    /// Captures that must be read from a record that this detector matches: its own and those of every correlation
+    /// above it. Ascending.
+    pub captures: Vec<u16>,
+    /// How it decides.
+    pub kind: DetectorKind,
+    /// What it means, as a hash: state is kept under it.
+    pub fingerprint: u64,
+    /// Where it was defined (`builtin:NAME.yml` or a path).
+    pub origin: String,
+}
+
+impl Detector {
+    /// The level of a finding with this outcome.
+    pub fn severity_of(&self, outcome: Outcome) -> Severity {
+        match outcome {
+            Outcome::Denied => self.severity_denied.unwrap_or(self.severity),
+            _ => self.severity,
+        }
+    }
+
+    /// The round of the fold in which it decides: 1 for rules, more for correlations, by depth.
+    pub fn round(&self) -> u8 {
+        match &self.kind {
+            DetectorKind::Rule => 1,
+            DetectorKind::Correlation(c) => c.round,
+        }
+    }
+}
+
+/// How a detector decides.
+#[derive(Clone, Debug)]
+pub enum DetectorKind {
+    /// By one record.
+    Rule,
+    /// By findings over time.
+    Correlation(Correlation),
+}
+
+/// Stay quiet about a value for a while after it was shown once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The capture that holds the value; `None`: the principal.
+    pub per: Option<u16>,
+    /// For how long.
+    pub within: Span,
+}
+
+/// Findings over time, of other detectors.
+#[derive(Clone, Debug)]
+pub struct Correlation {
+    /// What is asked of them.
+    pub kind: CorrelationKind,
+    /// Of which detectors (indices into the catalogue), and whether of their refused matches.
+    pub bases: Vec<Base>,
+    /// Kept apart by these captures, in order.
+    pub group_by: Vec<u16>,
+    /// The sliding window.
+    pub timespan: Span,
+    /// The condition on the number.
+    pub condition: Condition,
+    /// Depth: one more than the deepest of its bases. 2 for a correlation over rules.
+    pub round: u8,
+}
+
+/// A detector that a correlation rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Its index in the catalogue.
+    pub detector: usize,
+    /// Which of its matches count.
+    pub outcome: Option<Outcome>,
+}
+
+/// What a correlation asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CorrelationKind {
+    /// How many findings there are.
+    EventCount,
+}
+
+/// A condition on a number: every bound that is set must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Condition {
+    /// Greater than.
+    pub gt: Option<f64>,
+    /// Greater or equal.
+    pub gte: Option<f64>,
+    /// Less than.
+    pub lt: Option<f64>,
+    /// Less or equal.
+    pub lte: Option<f64>,
+    /// Equal.
+    pub eq: Option<f64>,
+    /// Not equal.
+    pub neq: Option<f64>,
+}
+
+impl Condition {
+    /// Whether a number meets it.
+    pub fn holds(&self, n: f64) -> bool {
+        self.gt.is_none_or(|b| n > b)
+            && self.gte.is_none_or(|b| n >= b)
+            && self.lt.is_none_or(|b| n < b)
+            && self.lte.is_none_or(|b| n <= b)
+            && self.eq.is_none_or(|b| (n - b).abs() < f64::EPSILON)
+            && self.neq.is_none_or(|b| (n - b).abs() >= f64::EPSILON)
+    }
+}
+
+/// A document that was loaded but is not in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Its title or id.
+    pub what: String,
+    /// Where it is: `path:line:column`.
+    pub origin: String,
+    /// Why, and what would bring it in.
+    pub why: String,
+}

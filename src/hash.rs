@@ -1,0 +1,54 @@
+//! Stable hashes: the same on every host, in every version, for every thread count.
+//!
+//! Shard keys, duplicate memory and alert ids are compared across runs and machines, so none of them may
+//! come from a seeded map hasher. Ids that leave the program are BLAKE3, because their parts are
+//! attacker-chosen; what stays inside is XXH3.
+
+use xxhash_rust::xxh3;
+
+/// A 64-bit hash of bytes (XXH3), for shard keys and memories of identity.
+#[inline]
+pub fn stable64(bytes: &[u8]) -> u64 {
+    xxh3::xxh3_64(bytes)
+}
+
+/// A 64-bit hash of parts that cannot be confused by moving a boundary: each part's length goes in first.
+#[inline]
+pub fn stable64_of(parts: &[&str]) -> u64 {
+    let mut state = xxh3::Xxh3Default::new();
+    for part in parts {
+        state.update(&(part.len() as u32).to_le_bytes());
+        state.update(part.as_bytes());
+    }
+    state.digest()
+}
+
+/// A name of 32 hexadecimal digits (128 bits of BLAKE3) made from parts, for ids that users see.
+pub fn id_of(parts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut hex = hasher.finalize().to_hex().to_string();
+    hex.truncate(32);
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_a_boundary_between_parts_changes_the_hash() {
+        assert_ne!(stable64_of(&["ab", "c"]), stable64_of(&["a", "bc"]));
+        assert_ne!(id_of(&["ab", "c"]), id_of(&["a", "bc"]));
+    }
+
+    #[test]
+    fn hashes_are_the_same_in_every_build() {
+        assert_eq!(stable64(b"trailhound"), xxh3::xxh3_64(b"trailhound"));
+        assert_eq!(id_of(&["a"]), id_of(&["a"]));
+        assert_eq!(id_of(&["a"]).len(), 32);
+    }
+}

@@ -1,0 +1,50 @@
+//! What the operator told us of their world: the half of a fact that the record does not hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+/// Known regions, accounts, networks and people; lists that rules refer to; where addresses are.
+#[derive(Debug, Default)]
+pub struct Context {
+    /// Regions in which the organisation works. Empty: not told, so `trail.known_region` is null.
+    pub regions: BTreeSet<String>,
+    /// Accounts that belong to the organisation or are trusted as if they did.
+    pub accounts: BTreeSet<String>,
+    /// The organisation's own networks. Empty: not told, so `trail.known_network` is null.
+    pub networks: Vec<IpNet>,
+    /// Principals (name, ARN or id, `*` allowed) of security scanners.
+    pub scanners: Vec<String>,
+    /// Principals (name, ARN or id, `*` allowed) of break-glass users.
+    pub break_glass: Vec<String>,
+    /// Lists for Sigma's `expand`, by placeholder name without its percent signs.
+    pub lists: BTreeMap<String, Vec<String>>,
+    /// Where addresses are; from files that the user supplies.
+    pub places: Places,
+}
+
+/// Reads MaxMind-format city and ASN files that the user supplies; both optional.
+#[derive(Default)]
+pub struct Places {
+    /// A city (or country) database.
+    pub city: Option<maxminddb::Reader<Vec<u8>>>,
+    /// An autonomous-system database.
+    pub asn: Option<maxminddb::Reader<Vec<u8>>>,
+}
+
+impl std::fmt::Debug for Places {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Places")
+            .field("city", &self.city.is_some())
+            .field("asn", &self.asn.is_some())
+            .finish()
+    }
+}
+
+impl Context {
+    /// Whether an address lies in one of the organisation's networks.
+    pub fn is_known_network(&self, ip: IpAddr) -> bool {
+        self.networks.iter().any(|net| net.contains(&ip))
+    }
+}

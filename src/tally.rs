@@ -1,0 +1,164 @@
+//! What became of every record and every object, in numbers.
+//!
+//! The invariant that users can check: `restored + read = scored + filtered + rejected + duplicate + pending`,
+//! after every step. Each record is counted once, under one fate.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a record was not scored because it could not be understood.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectReason {
+    /// Not JSON, or not an object.
+    BadJson,
+    /// Bytes that are not UTF-8.
+    BadUtf8,
+    /// Nested deeper than the limit.
+    TooDeep,
+    /// Longer than the limit of a record.
+    TooLarge,
+    /// The object ended inside it.
+    Truncated,
+    /// A JSON object that has none of a CloudTrail record's fields.
+    NotARecord,
+    /// No readable event time, nor a stamp to stand in for it.
+    NoTime,
+}
+
+/// Why a record was left out on request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilterReason {
+    /// Before `--from`, or at or after `--to`.
+    Time,
+    /// Not among `--account`.
+    Account,
+    /// Not among `--region`.
+    Region,
+}
+
+/// Why a whole object holds nothing for us.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// No bytes.
+    Empty,
+    /// A CloudTrail digest.
+    Digest,
+    /// JSON without records.
+    ForeignJson,
+    /// Not JSON at all.
+    NotJson,
+    /// A control message of a log subscription, or S3's test notice.
+    Control,
+}
+
+/// Why an object could not be read to its end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailReason {
+    /// Could not be opened.
+    Denied,
+    /// Vanished between listing and reading.
+    Gone,
+    /// An error while reading.
+    Io,
+    /// The compressed stream ends early.
+    Truncated,
+    /// The compressed stream is damaged (or its checksum or length is wrong).
+    Corrupt,
+    /// Inflates past the limit of an object, or shows no record boundary for too long.
+    TooBig,
+    /// Something follows the last compressed member that is none; the records before it count.
+    TrailingGarbage,
+}
+
+macro_rules! names {
+    ($($type:ident { $($variant:ident => $name:literal),+ $(,)? })+) => {$(
+        impl $type {
+            /// All of them, in order.
+            pub const ALL: &'static [$type] = &[$($type::$variant),+];
+            /// The name in summaries and metrics.
+            pub fn name(self) -> &'static str {
+                match self { $($type::$variant => $name),+ }
+            }
+        }
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    )+};
+}
+
+names! {
+    RejectReason {
+        BadJson => "bad_json", BadUtf8 => "bad_utf8", TooDeep => "too_deep", TooLarge => "too_large",
+        Truncated => "truncated", NotARecord => "not_a_record", NoTime => "no_time",
+    }
+    FilterReason { Time => "time", Account => "account", Region => "region" }
+    SkipReason {
+        Empty => "empty", Digest => "digest", ForeignJson => "foreign_json", NotJson => "not_json",
+        Control => "control",
+    }
+    FailReason {
+        Denied => "denied", Gone => "gone", Io => "io", Truncated => "truncated", Corrupt => "corrupt",
+        TooBig => "too_big", TrailingGarbage => "trailing_garbage",
+    }
+}
+
+/// The numbers since the engine was made (or restored).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Records by fate.
+    pub records: Records,
+    /// Objects by fate.
+    pub objects: Objects,
+}
+
+/// Records by fate.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Records {
+    /// Pending when a snapshot was taken, taken over from it.
+    pub restored: u64,
+    /// Found in objects.
+    pub read: u64,
+    /// Seen by every detector that wanted them.
+    pub scored: u64,
+    /// Left out on request.
+    pub filtered: BTreeMap<FilterReason, u64>,
+    /// Not understood.
+    pub rejected: BTreeMap<RejectReason, u64>,
+    /// Seen before.
+    pub duplicate: u64,
+    /// Waiting for their turn.
+    pub pending: u64,
+    /// Of the scored and pending: came later than the lateness allows. Not a fate of its own.
+    pub late: u64,
+    /// Of the scored and pending: share an id with a record of other content. Not a fate of its own.
+    pub id_conflict: u64,
+    /// Of the scored: had to leave before their time because the room for what waits was full.
+    pub hurried: u64,
+}
+
+/// Objects by fate.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Objects {
+    /// Read to the end.
+    pub read: u64,
+    /// Held nothing for us.
+    pub skipped: BTreeMap<SkipReason, u64>,
+    /// Could not be read to the end; the records before the fault count.
+    pub failed: BTreeMap<FailReason, u64>,
+}
+
+impl Records {
+    /// Whether every record is accounted for.
+    pub fn balance(&self) -> bool {
+        let filtered: u64 = self.filtered.values().sum();
+        let rejected: u64 = self.rejected.values().sum();
+        self.restored + self.read == self.scored + filtered + rejected + self.duplicate + self.pending
+    }
+}
