@@ -1,1 +1,3 @@
-//! To come.
+//! The deterministic machine: scan, sequence, rounds, gather, quiet, snapshot.
+
+pub mod scanned;

@@ -1,0 +1,56 @@
+//! What the stateless half hands to the keyed half: one object's records, in their order.
+//!
+//! Every record has a line of 32 bytes, because duplicates and the watermark concern them all; only those that some
+//! memory wants have an [`Event`] as well.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decode::{Fate, Reject};
+use crate::object::ObjectId;
+use crate::record::event::Event;
+use crate::tally::{FilterReason, RejectReason};
+use crate::time::Timestamp;
+
+/// One record of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Its event time.
+    pub time: Timestamp,
+    /// Hash of (account, event id): what makes it a duplicate.
+    pub identity: u64,
+    /// Hash of (event time, source, name): the same identity with another content is a conflict, not a duplicate.
+    pub content: u32,
+    /// The index of its event among [`Scanned::events`]; [`Line::NO_EVENT`] where no memory wants it.
+    pub event: u32,
+    /// It updates an earlier record (`addendum.reason = UPDATED_DATA`), whose identity it carries: it is never a conflict
+    /// and counts in nothing twice.
+    pub revises: bool,
+}
+
+impl Line {
+    /// No memory wants this record.
+    pub const NO_EVENT: u32 = u32::MAX;
+}
+
+/// One object after its scan.
+#[derive(Clone, Debug)]
+pub struct Scanned {
+    /// Its name.
+    pub object: ObjectId,
+    /// When it was delivered.
+    pub stamp: Timestamp,
+    /// Its records that are to be scored, in their order.
+    pub lines: Vec<Line>,
+    /// Events of those that some memory wants.
+    pub events: Vec<Event>,
+    /// How many records were found: `lines` plus filtered plus rejected.
+    pub n_read: u64,
+    /// Left out on request.
+    pub filtered: Vec<(FilterReason, u64)>,
+    /// Not understood.
+    pub rejected: Vec<(RejectReason, u64)>,
+    /// A bounded sample of those, for the reject log.
+    pub rejects: Vec<Reject>,
+    /// How the object ended.
+    pub fate: Fate,
+}
