@@ -1,1 +1,4 @@
 //! Tests from outside.
+
+mod engine;
+mod engine_world;
