@@ -1,1 +1,3 @@
-//! Tests from outside.
+//! Tests from outside: what users see, and promises that span modules.
+
+mod record;
