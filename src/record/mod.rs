@@ -52,7 +52,7 @@ macro_rules! columns {
 }
 
 // A record has some 25 top-level keys, and comparing each with 33 names costs more than parsing it. A hash of length,
-// first, middle and last byte tells the names apart; its multiplier is found by the compiler.
+// first, a later and the last byte tells the names apart; its multiplier is found by the compiler.
 const COLUMN_SLOTS: usize = 256;
 const COLUMN_SEED: u32 = column_seed();
 const COLUMN_TABLE: [u8; COLUMN_SLOTS] = column_table(COLUMN_SEED).1;
@@ -63,7 +63,7 @@ const fn slot(key: &[u8], seed: u32) -> usize {
     if n == 0 {
         return COLUMN_SLOTS;
     }
-    let mixed = (n as u32) | (key[0] as u32) << 8 | (key[n / 2] as u32) << 16 | (key[n - 1] as u32) << 24;
+    let mixed = (n as u32) | (key[0] as u32) << 8 | (key[n * 2 / 3] as u32) << 16 | (key[n - 1] as u32) << 24;
     (mixed.wrapping_mul(seed) >> 24) as usize
 }
 
