@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod parser;
 pub mod path;
 pub mod principal;
+pub mod skim;
 pub mod value;
 
 use context::Context;
