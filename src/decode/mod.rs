@@ -157,7 +157,3 @@ pub fn decode(
     fate
 }
 
-/// At most 256 bytes of a record, secrets struck out.
-pub fn excerpt(_raw: &[u8]) -> String {
-    String::new()
-}
