@@ -4,3 +4,4 @@ mod decode;
 mod engine;
 mod engine_world;
 mod record;
+mod synth;
