@@ -11,7 +11,7 @@ use super::cast::{Actor, Part};
 use super::dice::{Dice, Lane};
 use super::estate::Estate;
 use super::frame::Kind;
-use super::identity::{Planned, Session};
+use super::identity::{Planned, Session, TOKEN_LETTERS};
 use super::page::text;
 use super::plan::Plan;
 use super::schedule::{actors_in, shape};
@@ -63,7 +63,7 @@ attacks! {
 }
 
 /// What is to be found: one call of a planted attack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Label {
     /// The attack's name.
     pub scenario: &'static str,
@@ -206,7 +206,7 @@ impl<'a> Stage<'a> {
     /// The lawful beginning of the session that is stolen afterwards.
     fn owners_sign_in(&mut self, home: &str) -> Option<Planned> {
         let uses_lead = self.script.steps.iter().any(|step| step.who == Who::Lead);
-        let token = text(|p| p.base64(&mut self.dice, 780));
+        let token = text(|p| p.base64(&mut self.dice, TOKEN_LETTERS));
         let began = self.began.min(self.plan.end().before(Span(1)));
         let parent = Actor::new(
             self.plan.seed,
@@ -255,7 +255,7 @@ impl<'a> Stage<'a> {
     fn record(&mut self, step: &Step, at: Timestamp, region: String) -> Planned {
         // The assumption of the chained role, whose key must be the one that is used afterwards.
         if (step.source, step.name) == ("sts", "AssumeRole") && step.fault.is_none() {
-            let token = text(|p| p.base64(&mut self.dice, 780));
+            let token = text(|p| p.base64(&mut self.dice, TOKEN_LETTERS));
             let (lead, chained) = (self.session(&self.lead), self.session(&self.chained));
             let opening = chained.opening(&region, Some(&lead), &token);
             if let Some(opening) = opening {
