@@ -202,7 +202,9 @@ fn key(seed: u64, prefix: &str, number: u64, which: i64) -> String {
 impl Part {
     fn role_or_user(self, workload: &str, person: &str, estate: &Estate, j: u64) -> (String, &'static str) {
         // One permission set an account and kind: people share a role and differ by session name.
-        let reserved = |set: &str| format!("AWSReservedSSO_{set}_{}{}", estate.suffix, &estate.keys[0][..8]);
+        let reserved = |set: &str| {
+            format!("AWSReservedSSO_{set}_{}{}{}", estate.suffix, &estate.keys[0][..8], &estate.keys[1][..2])
+        };
         const SSO: &str = "/aws-reserved/sso.amazonaws.com/";
         let nth = if j < 16 { String::new() } else { format!("-{}", j / 16) };
         match self {

@@ -193,7 +193,7 @@ fn n_leaves(value: &Json) -> i64 {
 
 #[test]
 fn keys_of_sessions_are_issued_before_they_are_used() {
-    let plan = Plan { n_records: 20_000, n_files: 400, ..Plan::default() };
+    let plan = Plan { n_records: 20_000, n_files: 400, attacks: Attack::all().to_vec(), ..Plan::default() };
     let mut issued: BTreeMap<String, Timestamp> = BTreeMap::new();
     let mut signed_in: BTreeSet<(String, String)> = BTreeSet::new();
     let mut used = Vec::new();
