@@ -3,3 +3,4 @@
 //! Algorithms are code here; detections are data in `detectors/`.
 
 pub mod catalog;
+pub mod load;

@@ -1,1 +1,2 @@
 //! Tests from outside.
+mod sigma;
