@@ -171,25 +171,16 @@ impl Alternatives {
 
     /// Reads text as a number, a time or an address.
     fn accept_reading(&self, text: &str) -> bool {
-        if !self.numbers.is_empty() || !self.compares.is_empty() {
-            if let Some(number) = Number::parse(text) {
-                if self.accept_number(number) {
-                    return true;
-                }
-            }
-        }
-        if !self.times.is_empty() {
-            if let Some(time) = Timestamp::parse(text) {
-                if self.times.iter().any(|(part, compare, bound)| compare.holds(part.of(time), *bound)) {
-                    return true;
-                }
-            }
-        }
-        !self.networks.is_empty()
-            && text.parse::<std::net::IpAddr>().is_ok_and(|ip| {
-                let ip = ip.to_canonical();
-                self.networks.iter().any(|network| network.contains(&ip))
-            })
+        let as_number = || Number::parse(text).is_some_and(|n| self.accept_number(n));
+        let is_time =
+            |time| self.times.iter().any(|(part, compare, bound)| compare.holds(part.of(time), *bound));
+        let as_time = || Timestamp::parse(text).is_some_and(is_time);
+        let is_in =
+            |ip: std::net::IpAddr| self.networks.iter().any(|network| network.contains(&ip.to_canonical()));
+        let as_address = || text.parse().is_ok_and(is_in);
+        (!self.numbers.is_empty() || !self.compares.is_empty()) && as_number()
+            || !self.times.is_empty() && as_time()
+            || !self.networks.is_empty() && as_address()
     }
 
     fn accept_number(&self, number: Number) -> bool {

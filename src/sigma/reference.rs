@@ -19,10 +19,11 @@ pub(crate) fn relate(value: &Datum<'_>, other: &Datum<'_>, refs: &FieldRefs, buf
         return false;
     }
     let are_numbers = !matches!((value, other), (Datum::Str(_), Datum::Str(_)));
-    if refs.shape == Shape::Whole && are_numbers {
-        if let (Some(a), Some(b)) = (Number::of(value), Number::of(other)) {
-            return a == b;
-        }
+    if refs.shape == Shape::Whole
+        && are_numbers
+        && let (Some(a), Some(b)) = (Number::of(value), Number::of(other))
+    {
+        return a == b;
     }
     let Buffers { left, right, .. } = buffers;
     write(value, refs.is_cased, left);
