@@ -3,4 +3,5 @@
 mod engine;
 mod engine_world;
 mod record;
+mod sigma;
 mod synth;
