@@ -5,3 +5,6 @@ mod engine_world;
 mod record;
 mod sigma;
 mod synth;
+//! Tests from outside.
+
+mod decode;
