@@ -1,10 +1,8 @@
 //! Tests from outside: what users see, and promises that span modules.
 
+mod decode;
 mod engine;
 mod engine_world;
 mod record;
 mod sigma;
 mod synth;
-//! Tests from outside.
-
-mod decode;
