@@ -41,10 +41,10 @@ pub struct Engine {
     pub threads: usize,
     /// What is refused.
     pub limits: Limits,
-    /// How long a record is remembered, to know it again.
-    pub duplicates_within: Span,
-    /// The most records remembered for that.
-    pub duplicates_max: u64,
+    /// The most records that are remembered, to know them again.
+    pub duplicates_max: usize,
+    /// The most records that wait for their turn.
+    pub pending_max: usize,
     /// The most bytes of records that wait for their turn.
     pub pending_bytes: u64,
 }
@@ -56,9 +56,9 @@ impl Default for Engine {
             lateness: Span(600),
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             limits: Limits::default(),
-            duplicates_within: Span::DAY,
             duplicates_max: 4_000_000,
-            pending_bytes: 64 << 20,
+            pending_max: 4_000_000,
+            pending_bytes: 256 << 20,
         }
     }
 }
@@ -132,8 +132,8 @@ impl Engine {
         section.set_bytes("object_bytes", 1, &mut self.limits.object_bytes);
         section.set_bytes("record_bytes", 1 << 10, &mut self.limits.record_bytes);
         section.set_bytes("boundary_bytes", 1 << 10, &mut self.limits.boundary_bytes);
-        section.set("duplicates_within", &mut self.duplicates_within);
         section.set_at_least("duplicates_max", 1, &mut self.duplicates_max);
+        section.set_at_least("pending_max", 1, &mut self.pending_max);
         section.set_bytes("pending_bytes", 1 << 20, &mut self.pending_bytes);
         if self.limits.boundary_bytes < self.limits.record_bytes {
             section.fault_at(

@@ -100,7 +100,13 @@ pub fn blank(look: Look) -> comfy_table::Table {
     table
 }
 
-fn styled(cell: Cell, look: Look, colour: Option<Color>, is_bold: bool) -> Cell {
+/// The width of the terminal, where there is one.
+pub fn terminal_width() -> Option<u16> {
+    comfy_table::Table::new().width()
+}
+
+/// A cell in a colour, where colours are wanted.
+pub fn styled(cell: Cell, look: Look, colour: Option<Color>, is_bold: bool) -> Cell {
     if !look.is_coloured {
         return cell;
     }
