@@ -23,6 +23,17 @@ pub fn stable64_of(parts: &[&str]) -> u64 {
     state.digest()
 }
 
+/// A 128-bit hash of parts, for the keys of memories that hold so many entries that 64 bits might meet.
+#[inline]
+pub fn stable128_of(parts: &[&str]) -> u128 {
+    let mut state = xxh3::Xxh3Default::new();
+    for part in parts {
+        state.update(&(part.len() as u32).to_le_bytes());
+        state.update(part.as_bytes());
+    }
+    state.digest128()
+}
+
 /// A name of 32 hexadecimal digits (128 bits of BLAKE3) made from parts, for ids that users see.
 pub fn id_of(parts: &[&str]) -> String {
     let mut hasher = blake3::Hasher::new();

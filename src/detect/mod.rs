@@ -1,5 +1,10 @@
 //! Memory over time, and the catalogue of detectors.
 //!
-//! Algorithms are code here; detections are data in `detectors/`.
+//! Algorithms are code here; detections are data in `detectors/`. Every memory is bounded ([`bounded`]), works in event
+//! time and knows no clock: what time it is comes with each finding.
 
+pub mod bounded;
 pub mod catalog;
+pub mod link;
+pub mod names;
+pub mod window;

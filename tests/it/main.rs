@@ -1,3 +1,7 @@
-//! Tests from outside.
+//! Tests from outside: what users see, and promises that span modules.
 
+mod decode;
+mod engine;
+mod engine_world;
+mod record;
 mod synth;

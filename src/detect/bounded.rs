@@ -1,0 +1,161 @@
+//! A map that never grows past its bounds.
+//!
+//! Every memory of the engine is one of these. Keys are stable 128-bit hashes, because what they stand for is chosen
+//! by attackers and may be long. When a bound is reached, whatever was touched longest ago leaves first, the smaller
+//! key first where two were touched in the same turn. That depends on what went in and in which order, and on nothing
+//! else, so it is the same for every thread count and every way of cutting the input.
+//!
+//! Weights are estimates made from content; what the allocator takes for it is not looked at.
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+
+use crate::time::Timestamp;
+
+/// The most that a memory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Entries.
+    pub entries: usize,
+    /// Encoded bytes.
+    pub bytes: usize,
+}
+
+impl Limit {
+    /// The part of it that one of `n` equal shards may use.
+    #[must_use]
+    pub fn divided(self, n: usize) -> Limit {
+        Limit { entries: (self.entries / n).max(1), bytes: (self.bytes / n).max(1) }
+    }
+}
+
+/// Entries under hashed keys, each with the turn in which it was last touched.
+#[derive(Debug)]
+pub struct Bounded<V> {
+    slots: HashMap<u128, Slot<V>, foldhash::fast::RandomState>,
+    order: BTreeSet<(Timestamp, u128)>,
+    weight: usize,
+    limit: Limit,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    turn: Timestamp,
+    weight: usize,
+    value: V,
+}
+
+impl<V> Bounded<V> {
+    /// An empty memory.
+    pub fn new(limit: Limit) -> Bounded<V> {
+        Bounded { slots: HashMap::default(), order: BTreeSet::new(), weight: 0, limit }
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether it is empty.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The entry under a key.
+    pub fn get(&self, key: u128) -> Option<&V> {
+        self.slots.get(&key).map(|slot| &slot.value)
+    }
+
+    /// The entry under a key, to change. Changing its weight is told through [`Bounded::touch`].
+    pub fn get_mut(&mut self, key: u128) -> Option<&mut V> {
+        self.slots.get_mut(&key).map(|slot| &mut slot.value)
+    }
+
+    /// The turn in which an entry was last touched.
+    pub fn turn_of(&self, key: u128) -> Option<Timestamp> {
+        self.slots.get(&key).map(|slot| slot.turn)
+    }
+
+    /// Adds an entry or replaces it.
+    pub fn put(&mut self, key: u128, turn: Timestamp, weight: usize, value: V) {
+        if let Some(old) = self.slots.insert(key, Slot { turn, weight, value }) {
+            self.order.remove(&(old.turn, key));
+            self.weight -= old.weight;
+        }
+        self.order.insert((turn, key));
+        self.weight += weight;
+    }
+
+    /// Marks an entry as used in a turn, with what it weighs now.
+    pub fn touch(&mut self, key: u128, turn: Timestamp, weight: usize) {
+        let Some(slot) = self.slots.get_mut(&key) else { return };
+        self.weight = self.weight - slot.weight + weight;
+        slot.weight = weight;
+        if slot.turn != turn {
+            self.order.remove(&(slot.turn, key));
+            self.order.insert((turn, key));
+            slot.turn = turn;
+        }
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, key: u128) -> Option<V> {
+        let slot = self.slots.remove(&key)?;
+        self.order.remove(&(slot.turn, key));
+        self.weight -= slot.weight;
+        Some(slot.value)
+    }
+
+    /// Takes out the entry that was touched longest ago, if the memory holds more than it may. Call until `None`.
+    pub fn overflow(&mut self) -> Option<(u128, V)> {
+        let is_over = self.slots.len() > self.limit.entries || self.weight > self.limit.bytes;
+        let key = self.order.first().filter(|_| is_over)?.1;
+        self.remove(key).map(|value| (key, value))
+    }
+
+    /// Takes out an entry that was last touched before a turn. Call until `None`.
+    pub fn pop_before(&mut self, turn: Timestamp) -> Option<(u128, V)> {
+        let key = self.order.first().filter(|(touched, _)| *touched < turn)?.1;
+        self.remove(key).map(|value| (key, value))
+    }
+
+    /// All entries with the turn they were last touched in and their weight, in order of (turn, key).
+    pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, usize, &V)> {
+        self.order.iter().filter_map(|(turn, key)| {
+            let slot = self.slots.get(key)?;
+            Some((*key, *turn, slot.weight, &slot.value))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_touched_longest_ago_leaves_first() {
+        let mut map = Bounded::new(Limit { entries: 2, bytes: 1000 });
+        map.put(1, Timestamp(10), 1, 'a');
+        map.put(2, Timestamp(11), 1, 'b');
+        map.touch(1, Timestamp(12), 1);
+        map.put(3, Timestamp(13), 1, 'c');
+        assert_eq!(map.overflow(), Some((2, 'b')));
+        assert_eq!(map.overflow(), None);
+        assert_eq!(map.pop_before(Timestamp(13)), Some((1, 'a')));
+        assert_eq!(map.pop_before(Timestamp(13)), None);
+    }
+
+    #[test]
+    fn a_bound_in_bytes_holds_whatever_grows() {
+        let mut map = Bounded::new(Limit { entries: 100, bytes: 10 });
+        map.put(9, Timestamp(1), 4, ());
+        map.put(8, Timestamp(1), 4, ());
+        map.touch(9, Timestamp(1), 8);
+        assert_eq!(map.overflow(), Some((8, ())), "in the same turn the smaller key leaves first");
+        map.put(9, Timestamp(2), 3, ());
+        map.put(7, Timestamp(3), 7, ());
+        assert_eq!(map.overflow(), None);
+        assert_eq!(map.len(), 2);
+    }
+}

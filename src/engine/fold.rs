@@ -1,0 +1,355 @@
+//! The keyed half of the engine: records in their order in, alerts in theirs out.
+//!
+//! What comes in was scanned, one object after another; how many objects a step holds does not show in what comes out.
+//! Every record is counted once, under one fate, and after every step the counts add up.
+
+use std::sync::Arc;
+
+use super::duplicates::{Duplicates, ENTRIES_MAX, Verdict};
+use super::quiet::{Emission, Lines, Quiet};
+use super::rounds::{self, Windows};
+use super::scanned::{Line, Scanned};
+use super::sequence::{Held, Pace, Released, Sequencer};
+use super::wiring::Wiring;
+use crate::alert::Alert;
+use crate::decode::{Fate, Reject};
+use crate::detect::bounded::Limit;
+use crate::detect::catalog::Catalog;
+use crate::detect::link::LinkTable;
+use crate::detect::names::SessionNames;
+use crate::object::ObjectId;
+use crate::record::event::Event;
+use crate::tally::Tally;
+use crate::time::{Span, Timestamp};
+
+/// What the fold goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoldSettings {
+    /// How much later than the newest record one may come and still have its turn in its own time.
+    pub lateness: Span,
+    /// How much later than its object's stamp a record may claim to be and still move the watermark.
+    pub late_grace: Span,
+    /// Which lines are written about an alert.
+    pub lines: Lines,
+    /// The most that is remembered.
+    pub bounds: Bounds,
+}
+
+/// The most that is remembered, by memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// What waits for its turn.
+    pub held: Limit,
+    /// Records that were seen, 16 bytes each.
+    pub duplicates: usize,
+    /// Credentials that were handed out.
+    pub links: Limit,
+    /// Roles whose session names are people.
+    pub roles: Limit,
+    /// Windows of correlations.
+    pub windows: Limit,
+    /// Open alerts.
+    pub groups: Limit,
+}
+
+impl Default for FoldSettings {
+    fn default() -> Self {
+        FoldSettings {
+            // Covers the worst disorder measured in delivered trails (10.1 min).
+            lateness: Span(600),
+            late_grace: Span(900),
+            lines: Lines::Final,
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            held: Limit { entries: 4_000_000, bytes: 256 << 20 },
+            duplicates: ENTRIES_MAX,
+            links: Limit { entries: 200_000, bytes: 64 << 20 },
+            roles: Limit { entries: 4_096, bytes: 16 << 20 },
+            windows: Limit { entries: 1 << 20, bytes: 128 << 20 },
+            groups: Limit { entries: 1 << 18, bytes: 128 << 20 },
+        }
+    }
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, Default)]
+pub struct Step {
+    /// Alerts, in the one order that they have.
+    pub alerts: Vec<Alert>,
+    /// The objects of this step, in their order.
+    pub absorbed: Vec<Absorbed>,
+    /// A bounded sample of the records that were not understood.
+    pub rejects: Vec<(ObjectId, Reject)>,
+    /// The numbers since the fold was made or restored.
+    pub tally: Tally,
+    /// What is below it is settled.
+    pub watermark: Timestamp,
+}
+
+/// An object whose effects are in the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absorbed {
+    /// Its name.
+    pub object: ObjectId,
+    /// How it ended.
+    pub fate: Fate,
+    /// How many records were found in it.
+    pub n_records: u64,
+}
+
+/// How often a memory had to let go of something because it was full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evictions {
+    /// Records that could be seen again without being known.
+    pub duplicates: u64,
+    /// Credentials whose origin was forgotten.
+    pub links: u64,
+    /// Roles whose session names were forgotten.
+    pub roles: u64,
+    /// Windows that were forgotten.
+    pub windows: u64,
+    /// Alerts that closed before their time.
+    pub groups: u64,
+}
+
+/// The state of all detectors, and what waits before and after them.
+#[derive(Debug)]
+pub struct Fold {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) wiring: Wiring,
+    pub(super) settings: FoldSettings,
+    pub(super) sequencer: Sequencer,
+    pub(super) duplicates: Duplicates,
+    pub(super) names: SessionNames,
+    pub(super) links: LinkTable,
+    pub(super) windows: Windows,
+    pub(super) quiet: Quiet,
+    /// The place of the last event in the total order.
+    pub(super) sequence: u64,
+    pub(super) tally: Tally,
+    /// What memories that were replaced had let go.
+    evicted_before: Evictions,
+    released: Vec<Released>,
+    emitted: Vec<Emission>,
+}
+
+/// How many events are folded at once; only memory depends on it.
+const BATCH: usize = 1 << 16;
+
+impl Fold {
+    /// Begins with empty memories.
+    pub fn new(catalog: Arc<Catalog>, settings: FoldSettings) -> Fold {
+        let bounds = settings.bounds;
+        let pace = Pace {
+            lateness: settings.lateness,
+            grace: settings.late_grace,
+            held_bytes: bounds.held.bytes,
+            held_events: bounds.held.entries,
+        };
+        Fold {
+            wiring: Wiring::of(&catalog),
+            catalog,
+            settings,
+            sequencer: Sequencer::new(pace),
+            duplicates: Duplicates::new(bounds.duplicates),
+            names: SessionNames::new(bounds.roles),
+            links: LinkTable::new(bounds.links),
+            windows: Windows::new(bounds.windows),
+            quiet: Quiet::new(bounds.groups),
+            sequence: 0,
+            tally: Tally::default(),
+            evicted_before: Evictions::default(),
+            released: Vec::new(),
+            emitted: Vec::new(),
+        }
+    }
+
+    /// Takes in objects that were scanned, in their order.
+    pub fn step(&mut self, scanned: Vec<Scanned>) -> Step {
+        let mut step = Step::default();
+        for object in scanned {
+            self.take(object, &mut step);
+        }
+        self.settle(step)
+    }
+
+    /// Moves the watermark to a time although no record came: the source is silent.
+    pub fn advance(&mut self, watermark: Timestamp) -> Step {
+        self.sequencer.advance(watermark, &mut self.released);
+        self.settle(Step::default())
+    }
+
+    /// Moves the watermark to the last event time and no further, lets go everything that waits, and closes every
+    /// alert.
+    pub fn finish(&mut self) -> Step {
+        self.sequencer.finish(&mut self.released);
+        self.fold();
+        self.quiet.close_before(Timestamp(i64::MAX), &self.catalog, self.settings.lines, &mut self.emitted);
+        let step = self.settle(Step::default());
+        debug_assert_eq!(step.tally.records.pending, 0, "nothing waits after the end");
+        step
+    }
+
+    /// Puts other detectors in force. State that belongs to unchanged ones stays; changed ones begin anew.
+    pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
+        let saved = super::saved::Saved::of(self);
+        let mut fold = saved.into_fold(catalog, self.settings);
+        fold.tally = self.tally.clone();
+        fold.evicted_before = self.evictions();
+        fold.tally.records.pending = fold.sequencer.n_held() as u64;
+        debug_assert!(fold.tally.records.balance());
+        *self = fold;
+    }
+
+    /// The detectors in force.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The numbers since the fold was made or restored.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// What is below it is settled.
+    pub fn watermark(&self) -> Timestamp {
+        self.sequencer.watermark()
+    }
+
+    /// How often memories were full.
+    pub fn evictions(&self) -> Evictions {
+        let before = self.evicted_before;
+        Evictions {
+            duplicates: before.duplicates + self.duplicates.evicted,
+            links: before.links + self.links.evicted,
+            roles: before.roles + self.names.evicted,
+            windows: before.windows + self.windows.evicted(),
+            groups: before.groups + self.quiet.evicted(),
+        }
+    }
+
+    fn take(&mut self, scanned: Scanned, step: &mut Step) {
+        let Scanned { object, stamp, lines, events, n_read, filtered, rejected, rejects, fate } = scanned;
+        self.count_object(fate, n_read, &filtered, &rejected);
+        debug_assert_eq!(
+            n_read,
+            lines.len() as u64
+                + filtered.iter().map(|(_, n)| n).sum::<u64>()
+                + rejected.iter().map(|(_, n)| n).sum::<u64>(),
+            "every record of {object} has one fate"
+        );
+        let mut events: Vec<Option<Event>> = events.into_iter().map(Some).collect();
+        for line in &lines {
+            self.take_line(line, stamp, &mut events);
+            if self.released.len() >= BATCH {
+                self.fold();
+            }
+        }
+        self.sequencer.end_object(&mut self.released);
+        step.rejects.extend(rejects.into_iter().map(|reject| (Arc::clone(&object), reject)));
+        step.absorbed.push(Absorbed { object, fate, n_records: n_read });
+    }
+
+    #[inline]
+    fn take_line(&mut self, line: &Line, stamp: Timestamp, events: &mut [Option<Event>]) {
+        let arrival = self.sequencer.arrive(line.time, stamp);
+        let verdict = self.duplicates.judge(line, arrival.turn, self.sequencer.watermark());
+        let records = &mut self.tally.records;
+        match verdict {
+            Verdict::Fresh | Verdict::Conflict => {
+                records.late += u64::from(arrival.late);
+                records.id_conflict += u64::from(verdict == Verdict::Conflict);
+                match take_event(line, events) {
+                    None => records.scored += 1,
+                    Some(event) => {
+                        let held = Held {
+                            event,
+                            identity: line.identity,
+                            content: line.content,
+                            late: arrival.late,
+                            revised: line.revises,
+                        };
+                        self.sequencer.hold(arrival.turn, held, &mut self.released);
+                    }
+                }
+            }
+            Verdict::Duplicate => {
+                records.duplicate += 1;
+                if let Some(copy) = take_event(line, events) {
+                    self.sequencer.witness(line.identity, line.content, copy);
+                }
+            }
+            Verdict::Revision => {
+                records.duplicate += 1;
+                // Withdrawn: nothing waits any more, but its record was read and seen.
+                records.scored += u64::from(self.sequencer.revise(line.identity, take_event(line, events)));
+            }
+        }
+        if arrival.believed {
+            self.sequencer.observe(line.time, &mut self.released);
+        }
+    }
+
+    fn count_object(
+        &mut self,
+        fate: Fate,
+        n_read: u64,
+        filtered: &[(crate::tally::FilterReason, u64)],
+        rejected: &[(crate::tally::RejectReason, u64)],
+    ) {
+        let Tally { records, objects } = &mut self.tally;
+        records.read += n_read;
+        for (reason, n) in filtered {
+            *records.filtered.entry(*reason).or_default() += n;
+        }
+        for (reason, n) in rejected {
+            *records.rejected.entry(*reason).or_default() += n;
+        }
+        match fate {
+            Fate::Read => objects.read += 1,
+            Fate::Skipped(reason) => *objects.skipped.entry(reason).or_default() += 1,
+            Fate::Failed(reason) => *objects.failed.entry(reason).or_default() += 1,
+        }
+    }
+
+    /// Runs the rounds over what was released.
+    fn fold(&mut self) {
+        let released = std::mem::take(&mut self.released);
+        if released.is_empty() {
+            return;
+        }
+        debug_assert!(released.is_sorted_by_key(|r| r.turn), "turns never decrease");
+        self.tally.records.scored += released.len() as u64;
+        let turned = rounds::link(released, &mut self.sequence, &mut self.names, &mut self.links);
+        let mut findings = rounds::observe(&turned, &self.catalog);
+        self.windows.correlate(&turned, &mut findings, &self.catalog, &self.wiring);
+        self.quiet.take(&findings, &turned, &self.catalog, self.settings.lines, &mut self.emitted);
+    }
+
+    fn settle(&mut self, mut step: Step) -> Step {
+        self.fold();
+        let watermark = self.sequencer.watermark();
+        self.quiet.close_before(watermark, &self.catalog, self.settings.lines, &mut self.emitted);
+        self.windows.forget(watermark, &self.wiring);
+        let mut emitted = std::mem::take(&mut self.emitted);
+        emitted.sort_by_key(|emission| emission.place);
+        step.alerts = emitted.into_iter().map(|emission| emission.alert).collect();
+        self.tally.records.pending = self.sequencer.n_held() as u64;
+        self.tally.records.hurried += std::mem::take(&mut self.sequencer.hurried);
+        debug_assert!(self.tally.records.balance(), "every record has one fate: {:?}", self.tally.records);
+        step.tally = self.tally.clone();
+        step.watermark = watermark;
+        step
+    }
+}
+
+#[inline]
+fn take_event(line: &Line, events: &mut [Option<Event>]) -> Option<Event> {
+    events.get_mut(line.event as usize)?.take()
+}

@@ -1,0 +1,330 @@
+//! The state as it is written: types of its own, so that what we compute with may change without old snapshots changing
+//! their meaning.
+//!
+//! Detectors and captured fields are referred to by tables in the snapshot itself, since their indices mean nothing to
+//! another catalogue. Things that the program knows by a name are written as that name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::fold::{Fold, FoldSettings};
+use super::group::Group;
+use super::rounds::Window;
+use super::saved_event::{SavedEvent, SavedIdentity, named};
+use super::sequence::Held;
+use crate::alert::{Evidence, Severity};
+use crate::detect::catalog::Catalog;
+use crate::detect::link::{Confidence, Link, Standing};
+use crate::detect::window::CountWindow;
+use crate::record::event::Text;
+use crate::time::Timestamp;
+
+/// Everything that the next step depends on.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Saved {
+    /// (fingerprint, Sigma id) of each detector in force.
+    detectors: Vec<(u64, String)>,
+    /// The captured fields, as rules write them.
+    captures: Vec<String>,
+    /// The columns of an event.
+    columns: Vec<String>,
+    latest: i64,
+    watermark: i64,
+    sequence: u64,
+    held: Vec<SavedHeld>,
+    seen_floor: u32,
+    seen: Vec<(u64, u32, u32)>,
+    roles: Vec<(u128, i64, Vec<u64>)>,
+    links: Vec<SavedLink>,
+    windows: Vec<SavedWindow>,
+    groups: Vec<SavedGroup>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedHeld {
+    turn: i64,
+    identity: u64,
+    content: u32,
+    late: bool,
+    revised: bool,
+    event: SavedEvent,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedLink {
+    key: u128,
+    turn: i64,
+    actor: SavedIdentity,
+    from_outside: bool,
+    confidence: String,
+    chain: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedWindow {
+    key: u128,
+    turn: i64,
+    fingerprint: u64,
+    runs: Vec<(i64, u64)>,
+    before: u64,
+    width: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedGroup {
+    key: u128,
+    turn: i64,
+    detector: u32,
+    opening: SavedEvent,
+    principal: SavedIdentity,
+    actor: SavedIdentity,
+    confidence: String,
+    chain: Vec<String>,
+    apart: Option<String>,
+    sequence: u64,
+    closes: i64,
+    count: u64,
+    first_seen: i64,
+    last_seen: i64,
+    late: bool,
+    severity: String,
+    evidence: Vec<SavedEvidence>,
+    counted: Option<u64>,
+    revision: u32,
+    shown: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedEvidence {
+    event_id: String,
+    event_time: i64,
+    event_source: String,
+    event_name: String,
+    object: String,
+}
+
+/// Where the indices of a snapshot lead in the catalogue in force.
+pub(super) struct Translation {
+    /// Detectors that mean the same or at least have the same id.
+    pub detectors: Vec<Option<u32>>,
+    /// Captured fields.
+    pub captures: Vec<Option<u16>>,
+    /// Columns.
+    pub columns: Vec<Option<Text>>,
+}
+
+impl Saved {
+    /// Reads the state of a fold.
+    pub(super) fn of(fold: &Fold) -> Saved {
+        let (seen_floor, seen) = fold.duplicates.save();
+        let catalog = &fold.catalog;
+        Saved {
+            detectors: catalog.detectors.iter().map(|d| (d.fingerprint, d.id.clone())).collect(),
+            captures: catalog.captures.iter().map(|path| path.as_str().to_owned()).collect(),
+            columns: Text::ALL.iter().map(|column| format!("{column:?}")).collect(),
+            latest: fold.sequencer.latest().0,
+            watermark: fold.sequencer.watermark().0,
+            sequence: fold.sequence,
+            held: fold.sequencer.held().map(|(turn, held)| SavedHeld::of(turn, held, catalog)).collect(),
+            seen_floor,
+            seen,
+            roles: fold.names.entries().map(|(key, turn, names)| (key, turn.0, names.to_vec())).collect(),
+            links: fold.links.entries().map(|(key, turn, link)| SavedLink::of(key, turn, link)).collect(),
+            windows: fold.windows.entries().map(|(key, turn, w)| SavedWindow::of(key, turn, w)).collect(),
+            groups: fold
+                .quiet
+                .entries()
+                .map(|(key, turn, group)| SavedGroup::of(key, turn, group, catalog))
+                .collect(),
+        }
+    }
+
+    /// Makes a fold that goes on from here, with the detectors of a catalogue.
+    pub(super) fn into_fold(self, catalog: Arc<Catalog>, settings: FoldSettings) -> Fold {
+        let translation = Translation::of(&self, &catalog);
+        let mut fold = Fold::new(catalog, settings);
+        fold.sequence = self.sequence;
+        fold.duplicates.learn(self.seen_floor, self.seen);
+        let held = self.held.into_iter().map(|held| held.into_held(&translation)).collect();
+        fold.sequencer.resume(Timestamp(self.latest), Timestamp(self.watermark), held);
+        for (key, turn, names) in self.roles {
+            fold.names.learn(key, Timestamp(turn), names);
+        }
+        for link in self.links {
+            fold.links.learn(link.key, Timestamp(link.turn), link.into_link());
+        }
+        let in_force: std::collections::HashSet<u64> =
+            fold.catalog.detectors.iter().map(|d| d.fingerprint).collect();
+        for window in self.windows.into_iter().filter(|w| in_force.contains(&w.fingerprint)) {
+            fold.windows.learn(window.key, Timestamp(window.turn), window.into_window());
+        }
+        for group in self.groups {
+            let (key, turn) = (group.key, Timestamp(group.turn));
+            if let Some(group) = group.into_group(&translation) {
+                fold.quiet.learn(key, turn, group);
+            }
+        }
+        fold
+    }
+}
+
+impl Translation {
+    fn of(saved: &Saved, catalog: &Catalog) -> Translation {
+        let numbered = || catalog.detectors.iter().zip(0u32..);
+        let by_fingerprint: HashMap<u64, u32> = numbered().map(|(d, i)| (d.fingerprint, i)).collect();
+        let by_id: HashMap<&str, u32> = numbered().map(|(d, i)| (d.id.as_str(), i)).collect();
+        let detectors = saved.detectors.iter().map(|(fingerprint, id)| {
+            // The id first: two detectors may mean the same, and an id is unique.
+            by_id.get(id.as_str()).or_else(|| by_fingerprint.get(fingerprint)).copied()
+        });
+        let captures = saved.captures.iter().map(|name| {
+            let slot = catalog.captures.iter().position(|path| path.as_str() == name)?;
+            u16::try_from(slot).ok()
+        });
+        let columns = saved.columns.iter().map(|name| {
+            let known = Text::ALL.iter().find(|column| format!("{column:?}") == *name);
+            known.copied()
+        });
+        Translation {
+            detectors: detectors.collect(),
+            captures: captures.collect(),
+            columns: columns.collect(),
+        }
+    }
+}
+
+impl SavedHeld {
+    fn of(turn: Timestamp, held: &Held, catalog: &Catalog) -> SavedHeld {
+        SavedHeld {
+            turn: turn.0,
+            identity: held.identity,
+            content: held.content,
+            late: held.late,
+            revised: held.revised,
+            event: SavedEvent::of(&held.event, catalog),
+        }
+    }
+
+    fn into_held(self, translation: &Translation) -> (Timestamp, Held) {
+        let held = Held {
+            event: self.event.into_event(translation),
+            identity: self.identity,
+            content: self.content,
+            late: self.late,
+            revised: self.revised,
+        };
+        (Timestamp(self.turn), held)
+    }
+}
+
+impl SavedLink {
+    fn of(key: u128, turn: Timestamp, link: &Link) -> SavedLink {
+        SavedLink {
+            key,
+            turn: turn.0,
+            actor: SavedIdentity::of(&link.actor),
+            from_outside: link.from_outside,
+            confidence: link.confidence.name().to_owned(),
+            chain: link.chain.clone(),
+        }
+    }
+
+    fn into_link(self) -> Link {
+        Link {
+            actor: self.actor.into_identity(),
+            from_outside: self.from_outside,
+            confidence: named(&Confidence::ALL, Confidence::name, &self.confidence),
+            chain: self.chain,
+        }
+    }
+}
+
+impl SavedWindow {
+    fn of(key: u128, turn: Timestamp, window: &Window) -> SavedWindow {
+        let (runs, before, width) = window.counts.parts();
+        SavedWindow { key, turn: turn.0, fingerprint: window.fingerprint, runs, before, width }
+    }
+
+    fn into_window(self) -> Window {
+        let counts = CountWindow::from_parts(self.runs, self.before, self.width);
+        Window { fingerprint: self.fingerprint, counts }
+    }
+}
+
+impl SavedGroup {
+    fn of(key: u128, turn: Timestamp, group: &Group, catalog: &Catalog) -> SavedGroup {
+        SavedGroup {
+            key,
+            turn: turn.0,
+            detector: group.detector,
+            opening: SavedEvent::of(&group.opening, catalog),
+            principal: SavedIdentity::of(&group.principal),
+            actor: SavedIdentity::of(&group.standing.actor),
+            confidence: group.standing.confidence.name().to_owned(),
+            chain: group.standing.chain.clone(),
+            apart: group.apart.as_deref().map(str::to_owned),
+            sequence: group.sequence,
+            closes: group.closes.0,
+            count: group.count,
+            first_seen: group.first_seen.0,
+            last_seen: group.last_seen.0,
+            late: group.late,
+            severity: group.severity.name().to_owned(),
+            evidence: group.evidence.iter().map(SavedEvidence::of).collect(),
+            counted: group.counted,
+            revision: group.revision,
+            shown: group.shown,
+        }
+    }
+
+    /// `None` where its detector is no longer in force.
+    fn into_group(self, translation: &Translation) -> Option<Group> {
+        let detector = translation.detectors.get(self.detector as usize).copied().flatten()?;
+        Some(Group {
+            detector,
+            opening: Arc::new(self.opening.into_event(translation)),
+            principal: Arc::new(self.principal.into_identity()),
+            standing: Arc::new(Standing {
+                actor: self.actor.into_identity(),
+                confidence: named(&Confidence::ALL, Confidence::name, &self.confidence),
+                chain: self.chain,
+            }),
+            apart: self.apart.map(Box::from),
+            sequence: self.sequence,
+            closes: Timestamp(self.closes),
+            count: self.count,
+            first_seen: Timestamp(self.first_seen),
+            last_seen: Timestamp(self.last_seen),
+            late: self.late,
+            severity: self.severity.parse().unwrap_or(Severity::Medium),
+            evidence: self.evidence.into_iter().map(SavedEvidence::into_evidence).collect(),
+            counted: self.counted,
+            revision: self.revision,
+            shown: self.shown,
+        })
+    }
+}
+
+impl SavedEvidence {
+    fn of(e: &Evidence) -> SavedEvidence {
+        SavedEvidence {
+            event_id: e.event_id.clone(),
+            event_time: e.event_time.0,
+            event_source: e.event_source.clone(),
+            event_name: e.event_name.clone(),
+            object: e.object.clone(),
+        }
+    }
+
+    fn into_evidence(self) -> Evidence {
+        Evidence {
+            event_id: self.event_id,
+            event_time: Timestamp(self.event_time),
+            event_source: self.event_source,
+            event_name: self.event_name,
+            object: self.object,
+        }
+    }
+}

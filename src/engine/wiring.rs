@@ -1,0 +1,66 @@
+//! What a catalogue means to the fold: who listens to whom, and in which round.
+
+use crate::alert::Outcome;
+use crate::detect::catalog::{Catalog, Correlation, Detector, DetectorKind};
+use crate::detect::window::SLACK;
+use crate::time::Span;
+
+/// The correlations that rest on each detector.
+#[derive(Debug, Default)]
+pub struct Wiring {
+    listeners: Vec<Vec<Listener>>,
+    /// Fingerprints as text, by detector: the first part of every key under which state is kept.
+    pub fingerprints: Vec<String>,
+    /// The last round.
+    pub rounds: u8,
+    /// After this span without a finding, a window is as good as new.
+    pub horizon: Span,
+}
+
+/// A correlation that rests on a detector.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener {
+    /// Its index in the catalogue.
+    pub correlation: u32,
+    /// The round in which it decides.
+    pub round: u8,
+    /// Which findings count.
+    pub outcome: Option<Outcome>,
+}
+
+impl Wiring {
+    /// Reads a catalogue.
+    pub fn of(catalog: &Catalog) -> Wiring {
+        let mut wiring = Wiring {
+            listeners: vec![Vec::new(); catalog.detectors.len()],
+            fingerprints: catalog.detectors.iter().map(|d| format!("{:016x}", d.fingerprint)).collect(),
+            rounds: catalog.detectors.iter().map(Detector::round).max().unwrap_or(1),
+            horizon: SLACK,
+        };
+        for (i, detector) in catalog.detectors.iter().enumerate() {
+            let Some(correlation) = correlation_of(detector) else { continue };
+            wiring.horizon = wiring.horizon.max(Span(correlation.timespan.0.saturating_add(SLACK.0)));
+            for base in &correlation.bases {
+                let listener =
+                    Listener { correlation: i as u32, round: correlation.round, outcome: base.outcome };
+                if let Some(listeners) = wiring.listeners.get_mut(base.detector) {
+                    listeners.push(listener);
+                }
+            }
+        }
+        wiring
+    }
+
+    /// The correlations that rest on a detector.
+    pub fn listeners(&self, detector: u32) -> &[Listener] {
+        self.listeners.get(detector as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The correlation that a detector is, if it is one.
+pub fn correlation_of(detector: &Detector) -> Option<&Correlation> {
+    match &detector.kind {
+        DetectorKind::Correlation(correlation) => Some(correlation),
+        DetectorKind::Rule => None,
+    }
+}
