@@ -17,6 +17,8 @@ pub use known::DEFAULT_REGIONS;
 
 use crate::alert::Severity;
 use crate::decode::Limits;
+use crate::detect::bounded::Limit;
+use crate::engine::{self, Bounds};
 use crate::record::context::Context;
 use crate::sink::Format;
 use crate::time::Span;
@@ -26,41 +28,10 @@ use crate::time::Span;
 pub struct Settings {
     /// What the operator told us of their world.
     pub context: Context,
-    /// How the engine works.
-    pub engine: Engine,
+    /// How the engine works. Which records it admits and which lines it writes is for the command line to say.
+    pub engine: engine::Settings,
     /// What is shown, and how.
     pub output: Output,
-}
-
-/// How the engine works.
-#[derive(Clone, Debug)]
-pub struct Engine {
-    /// How late a record may come and still be put in order.
-    pub lateness: Span,
-    /// How many threads scan and score; at least 1.
-    pub threads: usize,
-    /// What is refused.
-    pub limits: Limits,
-    /// The most records that are remembered, to know them again.
-    pub duplicates_max: usize,
-    /// The most records that wait for their turn.
-    pub pending_max: usize,
-    /// The most bytes of records that wait for their turn.
-    pub pending_bytes: u64,
-}
-
-impl Default for Engine {
-    fn default() -> Self {
-        Engine {
-            // Delivery is 10.1 min late at worst in our samples; beyond that a record is flagged, not lost.
-            lateness: Span(600),
-            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            limits: Limits::default(),
-            duplicates_max: 4_000_000,
-            pending_max: 4_000_000,
-            pending_bytes: 256 << 20,
-        }
-    }
 }
 
 /// What is shown, and how.
@@ -96,7 +67,6 @@ pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Settings, Conf
         None => from_text("", Path::new("defaults"))?,
     };
     overrides.lay_over(&mut settings);
-    debug_assert!(settings.engine.threads >= 1);
     Ok(settings)
 }
 
@@ -118,32 +88,41 @@ pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     let mut root = Section::root(&root, text, path, &mut faults);
     known::read(root.section("known"), &mut settings.context);
     geo::read(root.section("geo"), &mut settings.context.places);
-    settings.engine.read(root.section("engine"));
+    read_engine(root.section("engine"), &mut settings.engine);
     settings.output.read(root.section("output"));
     root.finish();
     if faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(faults)) }
 }
 
-impl Engine {
-    fn read(&mut self, section: Option<Section<'_>>) {
-        let Some(mut section) = section else { return };
-        section.set("lateness", &mut self.lateness);
-        section.set_at_least("threads", 1, &mut self.threads);
-        section.set_bytes("object_bytes", 1, &mut self.limits.object_bytes);
-        section.set_bytes("record_bytes", 1 << 10, &mut self.limits.record_bytes);
-        section.set_bytes("boundary_bytes", 1 << 10, &mut self.limits.boundary_bytes);
-        section.set_at_least("duplicates_max", 1, &mut self.duplicates_max);
-        section.set_at_least("pending_max", 1, &mut self.pending_max);
-        section.set_bytes("pending_bytes", 1 << 20, &mut self.pending_bytes);
-        if self.limits.boundary_bytes < self.limits.record_bytes {
-            section.fault_at(
-                "boundary_bytes",
-                "it is below record_bytes, so that no record of full length could be read".to_owned(),
-                "raise boundary_bytes or lower record_bytes",
-            );
-        }
-        section.finish();
+fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
+    let Some(mut section) = section else { return };
+    section.set("lateness", &mut engine.fold.lateness);
+    section.set_at_least("threads", 1, &mut engine.threads);
+    let Limits { object_bytes, record_bytes, boundary_bytes } = &mut engine.limits;
+    section.set_bytes("object_bytes", 1, object_bytes);
+    section.set_bytes("record_bytes", 1 << 10, record_bytes);
+    section.set_bytes("boundary_bytes", 1 << 10, boundary_bytes);
+    if boundary_bytes < record_bytes {
+        section.fault_at(
+            "boundary_bytes",
+            "it is below record_bytes, so that no record of full length could be read".to_owned(),
+            "raise boundary_bytes or lower record_bytes",
+        );
     }
+    let Bounds { held, duplicates, links, roles, windows, groups } = &mut engine.fold.bounds;
+    section.set_at_least("duplicates_max", 1, duplicates);
+    limit(&mut section, "pending_max", "pending_bytes", held);
+    limit(&mut section, "links_max", "links_bytes", links);
+    limit(&mut section, "roles_max", "roles_bytes", roles);
+    limit(&mut section, "windows_max", "windows_bytes", windows);
+    limit(&mut section, "groups_max", "groups_bytes", groups);
+    section.finish();
+}
+
+/// Sets how many entries a memory may hold, and how many encoded bytes.
+fn limit(section: &mut Section<'_>, entries: &'static str, bytes: &'static str, target: &mut Limit) {
+    section.set_at_least(entries, 1, &mut target.entries);
+    section.set_bytes(bytes, 1 << 20, &mut target.bytes);
 }
 
 impl Output {
@@ -158,7 +137,7 @@ impl Output {
 
 impl Overrides {
     fn lay_over(&self, settings: &mut Settings) {
-        settings.engine.lateness = self.lateness.unwrap_or(settings.engine.lateness);
+        settings.engine.fold.lateness = self.lateness.unwrap_or(settings.engine.fold.lateness);
         settings.engine.threads = self.threads.unwrap_or(settings.engine.threads);
         settings.output.format = self.format.or(settings.output.format);
         settings.output.min_severity = self.min_severity.or(settings.output.min_severity);
@@ -177,7 +156,7 @@ mod tests {
     #[test]
     fn an_empty_file_means_the_defaults() {
         let settings = read("").unwrap();
-        assert_eq!(settings.engine.lateness, Span(600));
+        assert_eq!(settings.engine.fold.lateness, Span(600));
         assert!(settings.context.regions.contains("eu-west-1"));
         assert!(
             !settings.context.regions.contains("af-south-1"),
@@ -193,7 +172,7 @@ mod tests {
         std::fs::write(&path, "[engine]\nlateness = '1h'\nthreads = 3\n[output]\nformat = 'csv'").unwrap();
         let overrides = Overrides { threads: Some(7), ..Overrides::default() };
         let settings = load(Some(&path), &overrides).unwrap();
-        assert_eq!((settings.engine.lateness, settings.engine.threads), (Span(3600), 7));
+        assert_eq!((settings.engine.fold.lateness, settings.engine.threads), (Span(3600), 7));
         assert_eq!(settings.output.format, Some(Format::Csv));
     }
 

@@ -156,4 +156,3 @@ pub fn decode(
     workspace.gunzip = gunzip;
     fate
 }
-

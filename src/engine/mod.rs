@@ -10,16 +10,16 @@
 //! Alerts do not depend on thread count, shard count, or how the input was cut into steps: output is byte-identical.
 //! There is no clock here and nothing reads the environment.
 
-pub mod lines;
-pub mod scan;
 mod document;
 pub mod duplicates;
 pub mod fold;
 pub mod group;
+pub mod lines;
 pub mod quiet;
 pub mod rounds;
 mod saved;
 mod saved_event;
+pub mod scan;
 pub mod scanned;
 pub mod sequence;
 pub mod shards;

@@ -11,15 +11,17 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::args::{Replay, SummaryForm};
-use super::border::{Engine, Selection, Step};
 use super::progress::Progress;
 use super::status::{Failure, Status};
 use super::{console, pack};
 use crate::alert::Severity;
 use crate::config::{self, Overrides};
+use crate::detect::catalog::Catalog;
+use crate::engine::{self, Admission, Engine, EngineError, Lines, Step};
 use crate::inert;
+use crate::record::context::Context;
 use crate::sink::rejects::Rejects;
-use crate::sink::summary::{Absent, NAMED_MAX, Summary};
+use crate::sink::summary::{Absent, Census, NAMED_MAX, Summary};
 use crate::sink::{Format, Look, Out, Sink, SinkError, Target};
 use crate::source::load::{Chunk, Loader};
 use crate::source::plan::Plan;
@@ -33,17 +35,14 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
     let overrides = overrides(args);
     let settings = config::load(args.config.config.as_deref(), &overrides)
         .map_err(|error| Failure::new(Status::Usage, error))?;
-    let selection = selection(args)?;
     let loaded = pack::load(&args.pack, &settings.context)?;
     if !args.quiet {
         pack::say_warnings(&loaded.warnings);
     }
-    let config::Settings { context, engine, output } = settings;
-    let mut engine =
-        Engine::new(Arc::new(loaded.catalog), Arc::new(context), &engine, selection, args.revisions);
-    if let Some(dir) = &args.state {
-        restore(&mut engine, &Store::new(dir))?;
-    }
+    let config::Settings { context, mut engine, output } = settings;
+    engine.admission = admission(args)?;
+    engine.fold.lines = if args.revisions { Lines::All } else { Lines::Final };
+    let mut engine = start(args.state.as_deref(), Arc::new(loaded.catalog), Arc::new(context), engine)?;
 
     let source = source::Settings::new(paths(args)?, now());
     let mut plan = Plan::new(&source);
@@ -74,6 +73,7 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
     run.summary.interrupted = stop.is_asked();
     let saved = run.save(&engine, store.as_ref());
     run.take(engine.finish())?;
+    run.summary.census = Census::of(engine.census());
     run.finish(args, started, output.fail_on, saved)
 }
 
@@ -113,7 +113,6 @@ impl Run {
             }
         }
         self.summary.tally = step.tally;
-        self.summary.census = step.census;
         Ok(())
     }
 
@@ -195,17 +194,17 @@ fn overrides(args: &Replay) -> Overrides {
     }
 }
 
-fn selection(args: &Replay) -> Result<Selection, Failure> {
+fn admission(args: &Replay) -> Result<Admission, Failure> {
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from >= to
     {
         return Err(Failure::usage(format!("--from {from} is not before --to {to}")));
     }
-    Ok(Selection {
+    Ok(Admission {
         from: args.from,
         to: args.to,
-        accounts: args.account.clone(),
-        regions: args.region.clone(),
+        accounts: args.account.iter().cloned().collect(),
+        regions: args.region.iter().cloned().collect(),
     })
 }
 
@@ -225,14 +224,23 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX / 4))
 }
 
-fn restore(engine: &mut Engine, store: &Store) -> Result<(), Failure> {
-    let loaded = store.load().map_err(|error| Failure::new(Status::Usage, error))?;
+/// An engine with empty memories, or with those of the newest snapshot.
+fn start(
+    state: Option<&Path>,
+    catalog: Arc<Catalog>,
+    context: Arc<Context>,
+    settings: engine::Settings,
+) -> Result<Engine, Failure> {
+    let Some(dir) = state else {
+        return Engine::new(catalog, context, settings).map_err(|error| Failure::new(Status::Usage, error));
+    };
+    let loaded = Store::new(dir).load().map_err(|error| Failure::new(Status::Usage, error))?;
     for error in &loaded.passed_over {
         console::say(&format!("warning: {error}; started from {} instead", loaded.path.display()));
     }
-    engine
-        .restore(&loaded.bytes)
-        .map_err(|error| Failure::usage(format!("cannot start from {}: {error}", loaded.path.display())))
+    Engine::restore(catalog, context, settings, &loaded.bytes).map_err(|error: EngineError| {
+        Failure::usage(format!("cannot start from {}: {error}", loaded.path.display()))
+    })
 }
 
 /// An output that is one of the inputs would destroy it before it is read.

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::ndjson;
 use crate::alert::{Alert, Mode, Severity};
 use crate::decode::Reject;
+use crate::engine::scanned as engine;
 use crate::object::ObjectId;
 use crate::tally::Tally;
 use crate::time::Timestamp;
@@ -38,6 +39,19 @@ pub struct Census {
     pub regions: u64,
     /// How many principals made them.
     pub principals: u64,
+}
+
+impl Census {
+    /// The numbers of what the engine saw.
+    pub fn of(seen: &engine::Census) -> Census {
+        Census {
+            first: seen.span.map(|(first, _)| first),
+            last: seen.span.map(|(_, last)| last),
+            accounts: seen.accounts.len() as u64,
+            regions: seen.regions.len() as u64,
+            principals: seen.principals.len() as u64,
+        }
+    }
 }
 
 /// An object that the source could not hand over.

@@ -5,3 +5,4 @@ mod engine;
 mod engine_world;
 mod record;
 mod synth;
+mod tidy;
