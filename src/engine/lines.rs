@@ -116,7 +116,7 @@ impl Part {
         later.rejected.into_iter().for_each(|(reason, n)| add(&mut own.rejected, reason, n));
         let room = REJECTS_KEPT_MAX.saturating_sub(own.rejects.len());
         own.rejects.extend(later.rejects.into_iter().take(room));
-        own.census.merge(later.census);
+        own.census.merge(&later.census);
     }
 
     pub(super) fn reject(&mut self, reject: Reject) {

@@ -223,7 +223,7 @@ impl Batch {
                             reason,
                             offset: 0,
                             length: raw.len() as u64,
-                            excerpt: decode::excerpt(raw),
+                            excerpt: decode::redact::excerpt(raw),
                         });
                     }
                 }

@@ -76,6 +76,8 @@ pub struct Census {
 
 /// Names beyond this are counted together: a census must not grow with what attackers write.
 const NAMES_MAX: usize = 10_000;
+/// Principals beyond this are not counted.
+const PRINCIPALS_MAX: usize = 4_000_000;
 
 impl Census {
     /// Counts the account of a record.
@@ -98,10 +100,11 @@ impl Census {
     }
 
     /// Adds another census.
-    pub fn merge(&mut self, other: Census) {
+    pub fn merge(&mut self, other: &Census) {
         other.accounts.iter().for_each(|a| self.see_account(a));
         other.regions.iter().for_each(|r| self.see_region(r));
-        self.principals.extend(other.principals);
+        let room = PRINCIPALS_MAX.saturating_sub(self.principals.len());
+        self.principals.extend(other.principals.iter().take(room));
         if let Some((first, last)) = other.span {
             self.see_time(first);
             self.see_time(last);

@@ -1,6 +1,5 @@
 //! Tests from outside: what users see, and promises that span modules.
 
-mod decode;
 mod engine;
 mod engine_world;
 mod record;
