@@ -7,11 +7,10 @@ pub mod matching;
 use std::path::Path;
 
 use super::args::{self, Detectors};
+use super::console;
 use super::pack;
 use super::status::{Failure, Status};
-use super::{border::Warning, console};
 use crate::inert;
-use crate::record::context::Context;
 
 /// Runs the command.
 pub fn run(command: Detectors) -> Result<Status, Failure> {
@@ -46,11 +45,4 @@ fn lint(path: Option<&Path>, config: &args::Config) -> Result<Status, Failure> {
         pack::counted(loaded.warnings.len(), "warning")
     ));
     console::answer(&text)
-}
-
-/// A catalogue without a word said about it: for commands whose output is something else.
-fn quietly(pack: &args::Pack, context: &Context) -> Result<crate::detect::catalog::Catalog, Failure> {
-    let loaded = pack::load(pack, context)?;
-    let _unsaid: &[Warning] = &loaded.warnings;
-    Ok(loaded.catalog)
 }

@@ -4,7 +4,6 @@
 //! Nothing here detects anything.
 
 pub mod args;
-pub mod border;
 pub mod console;
 pub mod detectors;
 pub mod generate;

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use super::args;
-use super::border::{CatalogLoader, Warning};
 use super::console;
 use super::status::{Failure, Status};
 use crate::config;
 use crate::detect::catalog::Catalog;
+use crate::detect::load::CatalogLoader;
 use crate::inert;
 use crate::record::context::Context;
+use crate::sigma::fault::{Warning, WarningKind};
 
 /// `detectors/` as it was when the program was built.
 static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/detectors");
@@ -124,8 +125,9 @@ pub fn settings(config: &args::Config) -> Result<config::Settings, Failure> {
         .map_err(|error| Failure::new(Status::Usage, error))
 }
 
-/// Tells what is odd about the detectors.
+/// Tells what was asked for and is not in force; how rules are written is for `lint` to say.
 pub fn say_warnings(warnings: &[Warning]) {
+    let warnings: Vec<_> = warnings.iter().filter(|w| w.kind == WarningKind::Load).collect();
     for warning in warnings.iter().take(WARNINGS_SHOWN) {
         console::say(&format!("warning: {}", inert::plain(&warning.to_string())));
     }

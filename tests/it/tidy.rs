@@ -143,7 +143,8 @@ fn the_map_in_lib_rs_shows_every_module_in_its_layer() {
 
 #[test]
 fn the_core_knows_no_clock_no_environment_and_no_files() {
-    let forbidden = ["SystemTime", "Instant::now", "std::env", "std::fs", "std::net::Tcp", "tokio", "println!"];
+    let forbidden =
+        ["SystemTime", "Instant::now", "std::env", "std::fs", "std::net::Tcp", "tokio", "println!"];
     let mut faults = Vec::new();
     for (path, text) in rust_files("src") {
         let is_core = module_of(&path).and_then(|m| layer_of(&m)).is_some_and(|layer| layer <= 4);
@@ -160,7 +161,9 @@ fn the_core_knows_no_clock_no_environment_and_no_files() {
 #[test]
 fn every_module_says_what_it_is_and_no_file_is_too_long() {
     let mut faults = Vec::new();
-    for (path, text) in ["src", "tests", "benches"].iter().filter(|d| root().join(d).is_dir()).flat_map(|d| rust_files(d)) {
+    for (path, text) in
+        ["src", "tests", "benches"].iter().filter(|d| root().join(d).is_dir()).flat_map(|d| rust_files(d))
+    {
         let first = text.lines().next().unwrap_or_default();
         if !first.starts_with("//! ") {
             faults.push(format!("{}: does not open with what it is (//!)", path.display()));
@@ -175,7 +178,8 @@ fn every_module_says_what_it_is_and_no_file_is_too_long() {
 
 #[test]
 fn nothing_in_src_unwraps_or_leaves_work_undone() {
-    let forbidden = [".unwrap()", "todo!(", "unimplemented!(", "dbg!(", "process::exit(", "PLACEHOLDER", "FIXME"];
+    let forbidden =
+        [".unwrap()", "todo!(", "unimplemented!(", "dbg!(", "process::exit(", "PLACEHOLDER", "FIXME"];
     let mut faults = Vec::new();
     for (path, text) in rust_files("src") {
         let body = text.split("#[cfg(test)]").next().unwrap_or(&text);
@@ -188,11 +192,25 @@ fn nothing_in_src_unwraps_or_leaves_work_undone() {
 
 #[test]
 fn the_top_level_holds_what_was_agreed() {
-    let agreed = ["Cargo.toml", "Cargo.lock", "src", "detectors", "benches", "testdata", "deploy", "tests", "README.md", "LICENSE"];
+    let agreed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "detectors",
+        "benches",
+        "testdata",
+        "deploy",
+        "tests",
+        "README.md",
+        "LICENSE",
+    ];
     for entry in fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let is_built = name == "target";
-        assert!(name.starts_with('.') || is_built || agreed.contains(&name.as_str()), "{name} is at the top level");
+        assert!(
+            name.starts_with('.') || is_built || agreed.contains(&name.as_str()),
+            "{name} is at the top level"
+        );
     }
 }
 
@@ -281,7 +299,8 @@ fn what_is_embedded_is_what_is_on_disk() {
 fn every_detector_has_fixtures_on_which_it_fires_and_on_which_it_stays_quiet() {
     for slug in slugs() {
         let text = read(&format!("detectors/fixtures/{slug}.json"));
-        let fixtures: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{slug}: {e}"));
+        let fixtures: serde_json::Value =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{slug}: {e}"));
         for list in ["fires", "quiet"] {
             let n = fixtures[list].as_array().map_or(0, Vec::len);
             assert!(n > 0, "{slug} has no fixture under `{list}`");
@@ -296,7 +315,8 @@ fn every_detector_has_fixtures_on_which_it_fires_and_on_which_it_stays_quiet() {
 
 /// The rows of the first table below a heading, as trimmed cells; the head and its rule left out.
 fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
-    let (_, below) = text.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no heading {heading}"));
+    let (_, below) =
+        text.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no heading {heading}"));
     let lines = below.lines().skip_while(|l| !l.starts_with('|')).take_while(|l| l.starts_with('|')).skip(2);
     let cells = |line: &str| {
         let line = line.trim_matches('|').replace("\\|", "¦");
@@ -321,7 +341,8 @@ fn the_table_of_detectors_is_the_list_of_files() {
 #[test]
 fn the_table_of_derived_facts_is_the_list_in_the_code() {
     let rows = table(&read("detectors/README.md"), "Derived facts");
-    let written: Vec<(String, String)> = rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let written: Vec<(String, String)> =
+        rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let coded: Vec<(String, String)> =
         Fact::ALL.iter().map(|f| (f.name().to_owned(), f.kind().to_owned())).collect();
     assert_eq!(written, coded);
@@ -334,7 +355,8 @@ fn no_path_of_one_machine_stands_in_the_project() {
         for entry in walkdir::WalkDir::new(root().join(dir)) {
             let path = entry.unwrap().into_path();
             let Ok(text) = fs::read_to_string(&path) else { continue };
-            if ["/home/", "/Users/", "/root/"].iter().any(|p| text.contains(p)) && !path.ends_with("tidy.rs") {
+            if ["/home/", "/Users/", "/root/"].iter().any(|p| text.contains(p)) && !path.ends_with("tidy.rs")
+            {
                 faults.push(path.display().to_string());
             }
         }

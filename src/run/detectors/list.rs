@@ -3,7 +3,6 @@
 use comfy_table::Cell;
 use serde_json::json;
 
-use super::quietly;
 use crate::detect::catalog::{Catalog, Detector, DetectorKind};
 use crate::inert;
 use crate::run::args::{Config, Pack};
@@ -14,7 +13,7 @@ use crate::sink::table;
 /// Lists the detectors in force and what was set aside.
 pub fn list(pack: &Pack, config: &Config, is_json: bool) -> Result<Status, Failure> {
     let context = pack::settings(config)?.context;
-    let catalog = quietly(pack, &context)?;
+    let catalog = pack::load(pack, &context)?.catalog;
     if is_json {
         let lines = catalog.detectors.iter().map(|d| format!("{}\n", document(d)));
         return console::answer(&lines.collect::<String>());
@@ -25,7 +24,7 @@ pub fn list(pack: &Pack, config: &Config, is_json: bool) -> Result<Status, Failu
 /// Shows one detector.
 pub fn show(name: &str, pack: &Pack, config: &Config) -> Result<Status, Failure> {
     let context = pack::settings(config)?.context;
-    let catalog = quietly(pack, &context)?;
+    let catalog = pack::load(pack, &context)?.catalog;
     let found = catalog.detectors.iter().find(|d| d.name == name || d.id == name);
     let Some(detector) = found else {
         let meant = nearest(name, &catalog);
