@@ -93,7 +93,9 @@ impl RuleSet {
     }
 
     #[cfg(test)]
-    pub(crate) fn index_for_test(&self) -> &Index { &self.index }
+    pub(crate) fn index_for_test(&self) -> &Index {
+        &self.index
+    }
     /// How many rules there are.
     pub fn len(&self) -> usize {
         self.rules.len()
