@@ -30,6 +30,16 @@ pub enum Body {
     Stream(Box<dyn Read + Send>),
 }
 
+impl Body {
+    /// How many bytes are in memory; 0 for a stream, whose length nobody knows.
+    pub fn len_hint(&self) -> usize {
+        match self {
+            Body::Whole(bytes) => bytes.len(),
+            Body::Stream(_) => 0,
+        }
+    }
+}
+
 impl std::fmt::Debug for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Object").field("id", &self.id).field("stamp", &self.stamp).finish_non_exhaustive()

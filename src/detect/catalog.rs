@@ -4,8 +4,9 @@
 //! kept across reloads is keyed by [`Detector::fingerprint`] instead.
 
 use crate::alert::{Mode, Outcome, Severity};
+use crate::record::Record;
 use crate::record::path::FieldPath;
-use crate::sigma::RuleSet;
+use crate::sigma::{MatchScratch, RuleSet};
 use crate::time::Span;
 
 /// All detectors in force.
@@ -21,6 +22,21 @@ pub struct Catalog {
     pub set_aside: Vec<SetAside>,
     /// Changes whenever the meaning of any detector changes.
     pub hash: String,
+}
+
+impl Catalog {
+    /// The names of all rules that a record matches, in the order of the catalogue, whether or not they speak.
+    pub fn match_names(&self, record: &Record<'_>) -> Vec<&str> {
+        let mut hits = Vec::new();
+        self.rules.matches(record, &mut MatchScratch::default(), &mut hits);
+        hits.iter().map(|i| self.detectors[*i as usize].name.as_str()).collect()
+    }
+
+    /// The detector of a name.
+    pub fn get(&self, name: &str) -> Option<&Detector> {
+        let at = self.detectors.binary_search_by(|d| d.name.as_str().cmp(name)).ok()?;
+        self.detectors.get(at)
+    }
 }
 
 /// One detector.

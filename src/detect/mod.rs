@@ -6,5 +6,6 @@
 pub mod bounded;
 pub mod catalog;
 pub mod link;
+pub mod load;
 pub mod names;
 pub mod window;

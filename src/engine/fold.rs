@@ -235,7 +235,7 @@ impl Fold {
     }
 
     fn take(&mut self, scanned: Scanned, step: &mut Step) {
-        let Scanned { object, stamp, lines, events, n_read, filtered, rejected, rejects, fate } = scanned;
+        let Scanned { object, stamp, lines, events, n_read, filtered, rejected, rejects, fate, .. } = scanned;
         self.count_object(fate, n_read, &filtered, &rejected);
         debug_assert_eq!(
             n_read,

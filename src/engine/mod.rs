@@ -14,10 +14,12 @@ mod document;
 pub mod duplicates;
 pub mod fold;
 pub mod group;
+pub mod lines;
 pub mod quiet;
 pub mod rounds;
 mod saved;
 mod saved_event;
+pub mod scan;
 pub mod scanned;
 pub mod sequence;
 pub mod shards;
@@ -25,5 +27,188 @@ pub mod snapshot;
 pub mod wiring;
 
 pub use fold::{Absorbed, Bounds, Fold, FoldSettings, Step};
+pub use lines::Admission;
 pub use quiet::Lines;
+pub use scanned::Census;
 pub use snapshot::StateError;
+
+use std::sync::Arc;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::decode::Limits;
+use crate::detect::catalog::Catalog;
+use crate::object::Object;
+use crate::record::context::Context;
+use crate::tally::Tally;
+use crate::time::Timestamp;
+
+/// Objects of a step are scanned in groups of this many compressed bytes, so that the fold of one overlaps the scan of
+/// the next and little of a step is in memory at once.
+const GROUP_BYTES: usize = 4 << 20;
+/// Small objects are grouped by number: an object costs something even when it is empty.
+const GROUP_OBJECTS: usize = 128;
+
+/// What an engine goes by.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// How many threads work; 0: as many as there are cores.
+    pub threads: usize,
+    /// What decoding refuses.
+    pub limits: Limits,
+    /// Which records are asked for.
+    pub admission: Admission,
+    /// How the fold goes.
+    pub fold: FoldSettings,
+}
+
+/// Why an engine could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The operating system gave no threads.
+    #[error("cannot start {threads} threads")]
+    Threads {
+        /// How many were asked for; 0: as many as there are cores.
+        threads: usize,
+        /// What the pool said.
+        #[source]
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// A snapshot could not be taken over.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// The whole machine: objects in, alerts out.
+pub struct Engine {
+    scanner: scan::Scanner,
+    fold: Fold,
+    pool: ThreadPool,
+    census: Census,
+}
+
+impl Engine {
+    /// Begins with empty memories.
+    pub fn new(
+        catalog: Arc<Catalog>,
+        context: Arc<Context>,
+        settings: Settings,
+    ) -> Result<Engine, EngineError> {
+        let fold = Fold::new(catalog, settings.fold);
+        Engine::with_fold(fold, context, settings)
+    }
+
+    /// Begins where a snapshot was taken. A changed catalogue is no hindrance: unchanged detectors keep their state.
+    pub fn restore(
+        catalog: Arc<Catalog>,
+        context: Arc<Context>,
+        settings: Settings,
+        snapshot: &[u8],
+    ) -> Result<Engine, EngineError> {
+        let fold = Fold::restore(catalog, settings.fold, snapshot)?;
+        Engine::with_fold(fold, context, settings)
+    }
+
+    fn with_fold(fold: Fold, context: Arc<Context>, settings: Settings) -> Result<Engine, EngineError> {
+        let threads = settings.threads;
+        let pool =
+            ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("engine-{i}")).build();
+        let pool = pool.map_err(|source| EngineError::Threads { threads, source })?;
+        let scanner =
+            scan::Scanner::new(fold.catalog().clone(), context, settings.limits, settings.admission);
+        Ok(Engine { scanner, fold, pool, census: Census::default() })
+    }
+
+    /// Takes in objects, in the order of their source, and says what came of them. The scan of one group of objects
+    /// overlaps the fold of the group before.
+    pub fn step(&mut self, objects: Vec<Object>) -> Step {
+        let Engine { scanner, fold, pool, census } = self;
+        pool.install(|| {
+            let mut groups = groups(objects).into_iter();
+            let mut whole =
+                Step { tally: fold.tally().clone(), watermark: fold.watermark(), ..Step::default() };
+            let mut scanned = groups.next().map(|group| scanner.scan(group));
+            while let Some(now) = scanned {
+                let next = groups.next();
+                let (later, step) = rayon::join(
+                    || next.map(|group| scanner.scan(group)),
+                    || {
+                        now.iter().for_each(|object| census.merge(&object.census));
+                        fold.step(now)
+                    },
+                );
+                whole.append(step);
+                scanned = later;
+            }
+            whole
+        })
+    }
+
+    /// Lets time pass up to a point, for a source that has fallen silent.
+    pub fn advance(&mut self, to: Timestamp) -> Step {
+        let Engine { fold, pool, .. } = self;
+        pool.install(|| fold.advance(to))
+    }
+
+    /// Ends: everything pending has its turn, every open alert is written. Time advances to the last event and no
+    /// further.
+    pub fn finish(&mut self) -> Step {
+        let Engine { fold, pool, .. } = self;
+        pool.install(|| fold.finish())
+    }
+
+    /// The whole state, as bytes. Takes nothing away.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.fold.snapshot()
+    }
+
+    /// Puts another catalogue in force for what follows.
+    pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
+        self.scanner.swap_catalog(catalog.clone());
+        self.fold.swap_catalog(catalog);
+    }
+
+    /// The numbers since the engine was made.
+    pub fn tally(&self) -> &Tally {
+        self.fold.tally()
+    }
+
+    /// Whom and what the records were about, since the engine was made.
+    pub fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// How often a memory had to let go of something because it was full.
+    pub fn evictions(&self) -> fold::Evictions {
+        self.fold.evictions()
+    }
+}
+
+/// Cuts objects into groups that are scanned together.
+fn groups(objects: Vec<Object>) -> Vec<Vec<Object>> {
+    let mut groups = Vec::new();
+    let (mut group, mut n_bytes) = (Vec::new(), 0);
+    for object in objects {
+        n_bytes += object.body.len_hint();
+        group.push(object);
+        if n_bytes >= GROUP_BYTES || group.len() >= GROUP_OBJECTS {
+            groups.push(std::mem::take(&mut group));
+            n_bytes = 0;
+        }
+    }
+    if !group.is_empty() {
+        groups.push(group);
+    }
+    groups
+}
+
+impl Step {
+    /// Adds what came of a later step.
+    fn append(&mut self, later: Step) {
+        self.alerts.extend(later.alerts);
+        self.absorbed.extend(later.absorbed);
+        self.rejects.extend(later.rejects);
+        self.tally = later.tally;
+        self.watermark = later.watermark;
+    }
+}

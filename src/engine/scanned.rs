@@ -3,6 +3,8 @@
 //! Every record has a line of 32 bytes, because duplicates and the watermark concern them all; only those that some
 //! memory wants have an [`Event`] as well.
 
+use std::collections::{BTreeSet, HashSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::decode::{Fate, Reject};
@@ -51,6 +53,68 @@ pub struct Scanned {
     pub rejected: Vec<(RejectReason, u64)>,
     /// A bounded sample of those, for the reject log.
     pub rejects: Vec<Reject>,
+    /// Whom and what it is about.
+    pub census: Census,
     /// How the object ended.
     pub fate: Fate,
+}
+
+/// How many accounts, regions and principals there are, and from when to when: for the summary.
+///
+/// Principals are counted by a hash of their id (a role is one, whatever its sessions are called).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Accounts.
+    pub accounts: BTreeSet<String>,
+    /// Regions.
+    pub regions: BTreeSet<String>,
+    /// Hashes of principals.
+    pub principals: HashSet<u64, foldhash::fast::FixedState>,
+    /// The earliest and the latest event time.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+/// Names beyond this are counted together: a census must not grow with what attackers write.
+const NAMES_MAX: usize = 10_000;
+/// Principals beyond this are not counted.
+const PRINCIPALS_MAX: usize = 4_000_000;
+
+impl Census {
+    /// Counts the account of a record.
+    #[inline]
+    pub fn see_account(&mut self, account: &str) {
+        see(&mut self.accounts, account);
+    }
+
+    /// Counts the region of a record.
+    #[inline]
+    pub fn see_region(&mut self, region: &str) {
+        see(&mut self.regions, region);
+    }
+
+    /// Counts the time of a record.
+    #[inline]
+    pub fn see_time(&mut self, time: Timestamp) {
+        let (first, last) = self.span.unwrap_or((time, time));
+        self.span = Some((first.min(time), last.max(time)));
+    }
+
+    /// Adds another census.
+    pub fn merge(&mut self, other: &Census) {
+        other.accounts.iter().for_each(|a| self.see_account(a));
+        other.regions.iter().for_each(|r| self.see_region(r));
+        let room = PRINCIPALS_MAX.saturating_sub(self.principals.len());
+        self.principals.extend(other.principals.iter().take(room));
+        if let Some((first, last)) = other.span {
+            self.see_time(first);
+            self.see_time(last);
+        }
+    }
+}
+
+#[inline]
+fn see(names: &mut BTreeSet<String>, name: &str) {
+    if !names.contains(name) && !name.is_empty() && names.len() < NAMES_MAX {
+        names.insert(name.to_owned());
+    }
 }

@@ -114,6 +114,7 @@ impl Grants {
                 self.read_grantee(item.get_str("userId").unwrap_or(""), to);
                 self.read_grantee(item.get_str("group").unwrap_or(""), to);
                 self.read_grantee(item.get_str("organizationArn").unwrap_or(""), to);
+                self.read_grantee(item.get_str("organizationalUnitArn").unwrap_or(""), to);
             }
         }
         for key in ["valuesToAdd", "accountIdsToAdd", "accountWithRestoreAccess", "userIds", "userGroups"] {
@@ -168,9 +169,19 @@ fn is_narrowed(statement: Value<'_>) -> bool {
     ];
     let operators = statement.get("Condition").into_iter().flat_map(Value::entries);
     operators
-        .filter(|(operator, _)| !operator.contains("Not"))
+        // `…IfExists` holds where the key is missing, and a caller can leave it out.
+        .filter(|(operator, _)| !operator.contains("Not") && !operator.ends_with("IfExists"))
         .flat_map(|(_, test)| test.entries())
-        .any(|(key, _)| KEYS.contains(&key.to_ascii_lowercase().as_str()))
+        .any(|(key, values)| {
+            KEYS.contains(&key.to_ascii_lowercase().as_str())
+                && values.one_or_many().all(|value| !value.as_str().is_some_and(is_anything))
+        })
+}
+
+/// Whether the value of a condition lets everything through.
+fn is_anything(value: &str) -> bool {
+    matches!(value, "*" | "**" | "arn:*" | "arn:aws:*" | "arn:aws:iam::*" | "0.0.0.0/0" | "::/0")
+        || value.ends_with("/0")
 }
 
 /// The account that a principal names: a bare id, or an ARN.
@@ -229,6 +240,20 @@ mod tests {
         let request = r#"{"bucketPolicy":{"Statement":[{"Effect":"Allow","Principal":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}}]}}"#;
         let grants = grants(request);
         assert!(!grants.public && grants.conditioned);
+    }
+
+    #[test]
+    fn a_condition_that_everyone_meets_narrows_nothing() {
+        for condition in [
+            r#"{"StringLike":{"aws:PrincipalArn":"*"}}"#,
+            r#"{"IpAddress":{"aws:SourceIp":["0.0.0.0/0"]}}"#,
+            r#"{"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-1"}}"#,
+        ] {
+            let request = format!(
+                r#"{{"bucketPolicy":{{"Statement":[{{"Effect":"Allow","Principal":"*","Condition":{condition}}}]}}}}"#
+            );
+            assert!(grants(&request).public, "{condition}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod parser;
 pub mod path;
 pub mod principal;
+pub mod skim;
 pub mod value;
 
 use context::Context;
@@ -36,13 +37,58 @@ macro_rules! columns {
             /// How many there are.
             pub const COUNT: usize = [$(Column::$variant),+].len();
 
+            /// Their keys, in order.
+            const KEYS: [&'static str; Column::COUNT] = [$($key),+];
+            const ALL: [Column; Column::COUNT] = [$(Column::$variant),+];
+
             /// The column of a top-level key.
             #[inline]
             pub fn of(key: &str) -> Option<Column> {
-                match key { $($key => Some(Column::$variant),)+ _ => None }
+                let index = usize::from(*COLUMN_TABLE.get(slot(key.as_bytes(), COLUMN_SEED))?);
+                let known = *Column::KEYS.get(index)?;
+                (known == key).then(|| Column::ALL[index])
             }
         }
     };
+}
+
+// A record has some 25 top-level keys, and comparing each with 33 names costs more than parsing it. A hash of length,
+// first, a later and the last byte tells the names apart; its multiplier is found by the compiler.
+const COLUMN_SLOTS: usize = 256;
+const COLUMN_SEED: u32 = column_seed();
+const COLUMN_TABLE: [u8; COLUMN_SLOTS] = column_table(COLUMN_SEED).1;
+
+#[inline]
+const fn slot(key: &[u8], seed: u32) -> usize {
+    let n = key.len();
+    if n == 0 {
+        return COLUMN_SLOTS;
+    }
+    let mixed = (n as u32) | (key[0] as u32) << 8 | (key[n * 2 / 3] as u32) << 16 | (key[n - 1] as u32) << 24;
+    (mixed.wrapping_mul(seed) >> 24) as usize
+}
+
+/// The table of a multiplier, and whether it tells all names apart.
+const fn column_table(seed: u32) -> (bool, [u8; COLUMN_SLOTS]) {
+    let mut table = [u8::MAX; COLUMN_SLOTS];
+    let mut i = 0;
+    while i < Column::COUNT {
+        let at = slot(Column::KEYS[i].as_bytes(), seed);
+        if table[at] != u8::MAX {
+            return (false, table);
+        }
+        table[at] = i as u8;
+        i += 1;
+    }
+    (true, table)
+}
+
+const fn column_seed() -> u32 {
+    let mut seed = 0x9E37_79B1;
+    while !column_table(seed).0 {
+        seed = seed.wrapping_mul(0x85EB_CA6B).wrapping_add(2) | 1;
+    }
+    seed
 }
 
 columns! {
@@ -254,6 +300,16 @@ pub fn without_api_date(name: &str) -> &str {
 mod tests {
     use super::*;
     use crate::record::parser::Parser;
+
+    #[test]
+    fn every_column_is_found_by_its_key_and_no_other() {
+        for (key, column) in Column::KEYS.iter().zip(Column::ALL) {
+            assert_eq!(Column::of(key), Some(column));
+        }
+        for key in ["", "x", "eventname", "userIdentit", "requestParameter", "é"] {
+            assert_eq!(Column::of(key), None, "{key}");
+        }
+    }
 
     #[test]
     fn api_dates_are_cut_and_other_digits_stay() {

@@ -43,7 +43,7 @@ impl<'a> Value<'a> {
             Node::Static(StaticNode::Null) => Datum::Null,
             Node::Static(StaticNode::Bool(b)) => Datum::Bool(b),
             Node::Static(StaticNode::I64(n)) => Datum::Int(n),
-            Node::Static(StaticNode::U64(n)) => Datum::UInt(n),
+            Node::Static(StaticNode::U64(n)) => i64::try_from(n).map_or(Datum::UInt(n), Datum::Int),
             Node::Static(StaticNode::F64(n)) => Datum::Float(n),
         }
     }

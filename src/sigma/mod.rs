@@ -1,18 +1,34 @@
 //! Sigma: YAML in, compiled predicates out.
+//!
+//! In reading order: [`yaml`] gives nodes that know where they stood; [`document`] makes rules, correlations and
+//! filters of them, with [`detection`], [`condition`], [`modifier`] and [`value`] for the parts of a rule; [`ast`] is
+//! what a rule means. [`predicate`] and [`alternatives`] make that fast, [`index`] picks the few rules that a record
+//! could match, and [`oracle`] is the slow twin of it all.
+//!
+//! Every fault of a file is reported with its place and a remedy, none stops the others from being found.
 
-use crate::record::Record;
+pub mod fault;
+#[doc(hidden)]
+pub mod oracle;
 
-/// Compiled rules with the index that picks candidates.
-#[derive(Debug, Default)]
-pub struct RuleSet {}
+pub(crate) mod alternatives;
+pub(crate) mod ast;
+pub(crate) mod condition;
+pub(crate) mod correlation;
+pub(crate) mod detection;
+pub(crate) mod document;
+pub(crate) mod encode;
+pub(crate) mod extension;
+pub(crate) mod index;
+pub(crate) mod meta;
+pub(crate) mod modifier;
+pub(crate) mod needs;
+pub(crate) mod number;
+pub(crate) mod pattern;
+pub(crate) mod predicate;
+pub(crate) mod reference;
+pub(crate) mod rule_set;
+pub(crate) mod value;
+pub(crate) mod yaml;
 
-/// Buffers that matching uses again and again; one a thread.
-#[derive(Debug, Default)]
-pub struct MatchScratch {}
-
-impl RuleSet {
-    /// Puts the catalogue indices of all rules that match a record into `hits`, ascending.
-    pub fn matches(&self, _record: &Record<'_>, _scratch: &mut MatchScratch, hits: &mut Vec<u32>) {
-        hits.clear();
-    }
-}
+pub use rule_set::{MatchScratch, RuleSet};

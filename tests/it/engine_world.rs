@@ -188,6 +188,7 @@ pub(crate) fn object(name: &str, calls: &[Call]) -> Scanned {
         rejected: Vec::new(),
         rejects: Vec::new(),
         fate: Fate::Read,
+        census: Default::default(),
     }
 }
 

@@ -1,0 +1,79 @@
+//! End to end: compressed objects in, alerts out, as `replay` does it, beside decode-only.
+//!
+//! `TRAILHOUND_CORPUS` adds SigmaHQ's rules from disk (less *AssumeRole misuse*, which fires on most records).
+
+mod common;
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{Archive, Cost, enforce, measured, report};
+use trailhound::detect::catalog::Catalog;
+use trailhound::detect::load::CatalogLoader;
+use trailhound::engine::{Engine, Settings};
+use trailhound::record::context::Context;
+
+const ROUNDS: usize = 5;
+
+fn main() {
+    let archive = Archive::generate();
+    let context = Arc::new(trailhound::config::Config::default().context().expect("the defaults are sound"));
+    let catalog = Arc::new(catalog(&context));
+    println!("catalogue: {} detectors", catalog.detectors.len());
+    let mut best: Option<[Cost; 3]> = None;
+    for _ in 0..ROUNDS {
+        let now = [
+            archive.decode_only(),
+            replay(&archive, &catalog, &context, 1),
+            replay(&archive, &catalog, &context, 2),
+        ];
+        best = Some(best.map_or(now, |b| std::array::from_fn(|i| b[i].min(now[i]))));
+    }
+    let [base, one, two] = best.expect("there is a round");
+    report("decode-only (libdeflate)", &archive, base, base);
+    let ratio = report("replay, one thread", &archive, one, base);
+    report("replay, two threads", &archive, two, base);
+    let speed_up = one.wall.as_secs_f64() / two.wall.as_secs_f64();
+    println!("two threads: {speed_up:.2} x one");
+    enforce("CPU per record, one thread, at most 3.0 x decode-only", ratio <= 3.0);
+    enforce("two threads at least 1.8 x one", speed_up >= 1.8);
+}
+
+fn replay(archive: &Archive, catalog: &Arc<Catalog>, context: &Arc<Context>, threads: usize) -> Cost {
+    let settings = Settings { threads, ..Settings::default() };
+    let mut engine = Engine::new(catalog.clone(), context.clone(), settings);
+    let mut out = std::io::BufWriter::new(std::fs::File::create("/dev/null").expect("it is always there"));
+    measured(|| {
+        let mut write = |alerts: Vec<trailhound::alert::Alert>| {
+            for alert in alerts {
+                serde_json::to_writer(&mut out, &alert).expect("an alert is JSON");
+                out.write_all(b"\n").expect("nothing refuses");
+            }
+        };
+        for objects in archive.batches() {
+            write(engine.step(objects).alerts);
+        }
+        write(engine.finish().alerts);
+    })
+}
+
+fn catalog(context: &Context) -> Catalog {
+    let mut loader = CatalogLoader::default();
+    trailhound::run::add_builtin(&mut loader);
+    if let Some(corpus) = std::env::var_os("TRAILHOUND_CORPUS") {
+        add_rules(&mut loader, &Path::new(&corpus).join("rules/sigmahq/rules"));
+    }
+    loader.load(context).expect("the rules are sound").0
+}
+
+fn add_rules(loader: &mut CatalogLoader, dir: &Path) {
+    for entry in walkdir::WalkDir::new(dir).sort_by_file_name().into_iter().filter_map(Result::ok) {
+        let path = entry.path();
+        let misuse = path.file_name().is_some_and(|n| n == "aws_sts_assumerole_misuse.yml");
+        if path.extension().is_some_and(|e| e == "yml") && !misuse {
+            let text = std::fs::read_to_string(path).expect("a rule can be read");
+            loader.file(&path.display().to_string(), &text);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Makes the catalogue of entries whose ties are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Entry;
+use super::links::Links;
+use crate::alert::{Mode, Outcome, Severity};
+use crate::detect::catalog::{
+    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Once,
+};
+use crate::hash;
+use crate::record::path::FieldPath;
+use crate::sigma::RuleSet;
+use crate::sigma::ast::Expr;
+use crate::sigma::correlation::{self, Bounds};
+use crate::sigma::document::{Body, Rule};
+use crate::sigma::rule_set::{OutcomeSet, RuleSource};
+
+/// Fields that are read while the JSON is there, each once.
+#[derive(Default)]
+struct Captures {
+    slots: BTreeMap<String, u16>,
+    paths: Vec<FieldPath>,
+}
+
+impl Captures {
+    fn slot(&mut self, field: &str) -> u16 {
+        *self.slots.entry(field.to_owned()).or_insert_with(|| {
+            self.paths.push(FieldPath::new(field));
+            u16::try_from(self.paths.len() - 1).unwrap_or(u16::MAX)
+        })
+    }
+}
+
+/// Makes the catalogue.
+pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
+    let in_force = |entry: &Entry| {
+        entry.document.set_aside.is_none() && !matches!(entry.document.body, Body::Filter(_) | Body::Removal)
+    };
+    let mut order: Vec<usize> = (0..entries.len()).filter(|i| in_force(&entries[*i])).collect();
+    order.sort_by(|a, b| entries[*a].name.cmp(&entries[*b].name));
+    let positions: BTreeMap<usize, usize> = order.iter().enumerate().map(|(i, at)| (*at, i)).collect();
+    let fingerprints = fingerprints(entries, links);
+    let mut captures = Captures::default();
+    let mut detectors = Vec::with_capacity(order.len());
+    for at in &order {
+        let mut detector = detector(&entries[*at], &mut captures);
+        detector.speaks = !links.silent.contains(at);
+        detector.fingerprint = fingerprints.get(at).copied().unwrap_or(0);
+        if let Body::Correlation(written) = &entries[*at].document.body {
+            let correlation = correlation(*at, written, links, &positions, &mut captures);
+            detector.kind = DetectorKind::Correlation(correlation);
+        }
+        detectors.push(detector);
+    }
+    hand_captures_down(&mut detectors);
+    let sources =
+        order.iter().zip(0u32..).filter_map(|(at, i)| source(i, &entries[*at], links.filters.get(at)));
+    let rules = RuleSet::new(sources.collect());
+    let hash = hash_of(&detectors);
+    let set_aside = entries.iter().filter_map(Entry::set_aside).collect();
+    Catalog { detectors, rules, captures: captures.paths, set_aside, hash }
+}
+
+fn detector(entry: &Entry, captures: &mut Captures) -> Detector {
+    let meta = &entry.document.meta;
+    let extension = entry.document.extension.as_ref();
+    let group = extension.and_then(|e| e.group.as_deref()).map(|field| captures.slot(field));
+    let once = extension
+        .and_then(|e| e.once.as_ref())
+        .map(|once| Once { per: once.per.as_deref().map(|field| captures.slot(field)), within: once.within });
+    let own: BTreeSet<u16> = group.into_iter().chain(once.and_then(|o| o.per)).collect();
+    let severity = meta.level.unwrap_or(Severity::Medium);
+    let severity_denied = extension.and_then(|e| e.denied.as_ref()).and_then(|d| d.level);
+    Detector {
+        id: entry.id.clone(),
+        name: entry.name.clone(),
+        title: meta.title.clone(),
+        version: extension.and_then(|e| e.version.clone()),
+        description: meta.description.clone(),
+        severity,
+        severity_denied: severity_denied.filter(|s| *s != severity),
+        mode: extension.map_or(Mode::Alert, |e| e.mode),
+        techniques: meta.techniques.clone(),
+        tags: meta.tags.clone(),
+        references: meta.references.clone(),
+        false_positives: meta.false_positives.clone(),
+        group,
+        once,
+        speaks: true,
+        captures: own.into_iter().collect(),
+        kind: DetectorKind::Rule,
+        fingerprint: 0,
+        origin: entry.origin.clone(),
+    }
+}
+
+fn correlation(
+    at: usize,
+    written: &correlation::Correlation,
+    links: &Links,
+    positions: &BTreeMap<usize, usize>,
+    captures: &mut Captures,
+) -> Correlation {
+    let bases = links.bases.get(&at).into_iter().flatten();
+    let bases = bases.filter_map(|(base, outcome)| {
+        positions.get(base).map(|detector| Base { detector: *detector, outcome: *outcome })
+    });
+    Correlation {
+        kind: CorrelationKind::EventCount,
+        bases: bases.collect(),
+        group_by: written.group_by.iter().map(|field| captures.slot(field)).collect(),
+        timespan: written.timespan,
+        condition: condition(written.bounds),
+        round: links.levels.get(&at).and_then(|level| u8::try_from(level + 1).ok()).unwrap_or(u8::MAX),
+    }
+}
+
+fn condition(bounds: Bounds) -> Condition {
+    let Bounds { gt, gte, lt, lte, eq, neq } = bounds;
+    Condition { gt, gte, lt, lte, eq, neq }
+}
+
+/// A record that a base rule matches must bring along what the correlations above it ask for.
+fn hand_captures_down(detectors: &mut [Detector]) {
+    let mut by_round: Vec<usize> = (0..detectors.len()).collect();
+    by_round.sort_by_key(|i| std::cmp::Reverse(detectors[*i].round()));
+    for i in by_round {
+        let DetectorKind::Correlation(correlation) = &detectors[i].kind else { continue };
+        let bases: Vec<usize> = correlation.bases.iter().map(|b| b.detector).collect();
+        let mut wanted: BTreeSet<u16> = detectors[i].captures.iter().copied().collect();
+        wanted.extend(&correlation.group_by);
+        detectors[i].captures = wanted.iter().copied().collect();
+        for base in bases {
+            let mut all: BTreeSet<u16> = detectors[base].captures.iter().copied().collect();
+            all.extend(&wanted);
+            detectors[base].captures = all.into_iter().collect();
+        }
+    }
+}
+
+fn source(detector: u32, entry: &Entry, filters: Option<&Vec<(Expr, String)>>) -> Option<RuleSource> {
+    let Body::Rule(Rule { condition, denied, .. }) = &entry.document.body else { return None };
+    let narrowed = |expr: &Expr| {
+        let kept = filters.into_iter().flatten().map(|(kept, _)| kept.clone());
+        Expr::all(std::iter::once(expr.clone()).chain(kept).collect())
+    };
+    let outcomes = match &entry.document.extension {
+        Some(extension) => OutcomeSet::of(&extension.outcomes),
+        None => OutcomeSet::ALL,
+    };
+    let (condition, denied) = (narrowed(condition), denied.as_ref().map(narrowed));
+    Some(RuleSource { detector, outcomes, condition, denied })
+}
+
+/// What each entry means. A correlation means what its bases mean, besides what it says itself.
+fn fingerprints(entries: &[Entry], links: &Links) -> BTreeMap<usize, u64> {
+    let level = |at: &usize| links.levels.get(at).copied().unwrap_or(0);
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by_key(level);
+    let mut out = BTreeMap::new();
+    for at in order {
+        let entry = &entries[at];
+        let mut meaning = settings(entry);
+        for (_, filter) in links.filters.get(&at).into_iter().flatten() {
+            meaning.push_str(filter);
+        }
+        for (base, outcome) in links.bases.get(&at).into_iter().flatten() {
+            let below = out.get(base).copied().unwrap_or(0);
+            meaning.push_str(&format!("{below:016x}{}", outcome.map_or("", Outcome::name)));
+        }
+        out.insert(at, hash::stable64_of(&[&entry.id, &entry.document.canonical, &meaning]));
+    }
+    out
+}
+
+/// The part of the extension block that changes what is remembered.
+fn settings(entry: &Entry) -> String {
+    let mut out = String::from(if entry.is_ours() { "ours" } else { "foreign" });
+    let Some(extension) = &entry.document.extension else { return out };
+    for outcome in &extension.outcomes {
+        out.push_str(outcome.name());
+    }
+    if let Some(denied) = &extension.denied {
+        out.push_str("denied");
+        if let Some(condition) = &denied.condition {
+            condition.write_canonical(&mut out);
+        }
+    }
+    let once = extension.once.as_ref().map(|o| (o.per.as_deref().unwrap_or(""), o.within.0));
+    out.push_str(&format!("{:?}{once:?}", extension.group));
+    out
+}
+
+fn hash_of(detectors: &[Detector]) -> String {
+    let lines: Vec<String> = detectors
+        .iter()
+        .map(|d| {
+            let denied = d.severity_denied.map_or("", Severity::name);
+            format!("{}|{:016x}|{}|{denied}|{:?}|{}", d.name, d.fingerprint, d.severity, d.mode, d.speaks)
+        })
+        .collect();
+    hash::id_of(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+}

@@ -1,0 +1,316 @@
+//! Reads one record: is it wanted, is it matched, what is left of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::scanned::{Census, Line, Scanned};
+use crate::alert::Outcome;
+use crate::decode::{Fate, Reject};
+use crate::detect::catalog::Catalog;
+use crate::hash;
+use crate::object::ObjectId;
+use crate::record::context::Context;
+use crate::record::credential::{Credential, Mfa};
+use crate::record::entry_point::{EntryPoint, Os};
+use crate::record::event::{Event, EventBuilder, EventFacts, Text};
+use crate::record::parser::Parser;
+use crate::record::principal::{self, Principal};
+use crate::record::value::{Datum, Value};
+use crate::record::{Column, Record};
+use crate::sigma::MatchScratch;
+use crate::tally::{FilterReason, RejectReason};
+use crate::time::Timestamp;
+
+/// The most rejects of an object that are kept for the reject log; all are counted.
+const REJECTS_KEPT_MAX: usize = 100;
+
+/// Which records are asked for; everything by default.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+    /// These accounts; empty: all.
+    pub accounts: BTreeSet<String>,
+    /// These regions; empty: all.
+    pub regions: BTreeSet<String>,
+}
+
+impl Admission {
+    #[inline]
+    fn refuses(&self, record: &Record<'_>, time: Timestamp) -> Option<FilterReason> {
+        if self.from.is_some_and(|from| time < from) || self.to.is_some_and(|to| time >= to) {
+            return Some(FilterReason::Time);
+        }
+        if !self.accounts.is_empty() && !record.account().is_some_and(|a| self.accounts.contains(a)) {
+            return Some(FilterReason::Account);
+        }
+        let region = || record.text(Column::AwsRegion).is_some_and(|r| self.regions.contains(r));
+        (!self.regions.is_empty() && !region()).then_some(FilterReason::Region)
+    }
+}
+
+/// What a record is looked at through.
+pub(super) struct Lens {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) context: Arc<Context>,
+    pub(super) admission: Admission,
+}
+
+/// Buffers for looking at records; used again and again.
+#[derive(Default)]
+pub(super) struct Eyes {
+    parser: Parser,
+    scratch: MatchScratch,
+    hits: Vec<u32>,
+    builder: EventBuilder,
+    wanted: Vec<u16>,
+}
+
+/// What has been found in an object, or in a batch of it, so far.
+pub(super) struct Part {
+    scanned: Scanned,
+    account: Option<Arc<str>>,
+    last_principal: u64,
+}
+
+impl Part {
+    pub(super) fn new(object: ObjectId, stamp: Timestamp, account: Option<Arc<str>>) -> Part {
+        let scanned = Scanned {
+            object,
+            stamp,
+            lines: Vec::new(),
+            events: Vec::new(),
+            n_read: 0,
+            filtered: Vec::new(),
+            rejected: Vec::new(),
+            rejects: Vec::new(),
+            census: Census::default(),
+            fate: Fate::Read,
+        };
+        Part { scanned, account, last_principal: 0 }
+    }
+
+    /// An empty part of the same object.
+    pub(super) fn blank(&self) -> Part {
+        Part::new(self.scanned.object.clone(), self.scanned.stamp, self.account.clone())
+    }
+
+    /// Adds a later part of the same object.
+    pub(super) fn append(&mut self, later: Part) {
+        let (own, later) = (&mut self.scanned, later.scanned);
+        let (events, records) = (own.events.len() as u32, own.n_read as u32);
+        own.lines.extend(later.lines.into_iter().map(|mut line| {
+            if line.event != Line::NO_EVENT {
+                line.event += events;
+            }
+            line
+        }));
+        own.events.extend(later.events.into_iter().map(|mut event| {
+            event.position += records;
+            event
+        }));
+        own.n_read += later.n_read;
+        later.filtered.into_iter().for_each(|(reason, n)| add(&mut own.filtered, reason, n));
+        later.rejected.into_iter().for_each(|(reason, n)| add(&mut own.rejected, reason, n));
+        let room = REJECTS_KEPT_MAX.saturating_sub(own.rejects.len());
+        own.rejects.extend(later.rejects.into_iter().take(room));
+        own.census.merge(&later.census);
+    }
+
+    pub(super) fn reject(&mut self, reject: Reject) {
+        self.scanned.n_read += 1;
+        add(&mut self.scanned.rejected, reject.reason, 1);
+        if self.scanned.rejects.len() < REJECTS_KEPT_MAX {
+            self.scanned.rejects.push(reject);
+        }
+    }
+
+    pub(super) fn finish(mut self, fate: Fate) -> Scanned {
+        self.scanned.fate = fate;
+        self.scanned
+    }
+
+    #[inline]
+    fn count(&mut self, record: &Record<'_>, time: Timestamp) {
+        let census = &mut self.scanned.census;
+        census.see_time(time);
+        census.see_account(record.account().unwrap_or(""));
+        census.see_region(record.text(Column::AwsRegion).unwrap_or(""));
+        let principal = coarse_principal(record);
+        if principal != self.last_principal {
+            self.last_principal = principal;
+            census.principals.insert(principal);
+        }
+    }
+}
+
+fn add<R: PartialEq>(counts: &mut Vec<(R, u64)>, reason: R, n: u64) {
+    match counts.iter_mut().find(|(r, _)| *r == reason) {
+        Some((_, count)) => *count += n,
+        None => counts.push((reason, n)),
+    }
+}
+
+/// A principal for counting them: the id without its session name, hashed without building the full key.
+#[inline]
+fn coarse_principal(record: &Record<'_>) -> u64 {
+    let Some(identity) = record.identity() else { return 1 };
+    let id = identity.get_str("principalId").map(|id| id.split(':').next().unwrap_or(id));
+    let id = id.filter(|id| !id.is_empty()).or_else(|| identity.get_str("arn"));
+    hash::stable64(id.or_else(|| identity.get_str("invokedBy")).unwrap_or("").as_bytes())
+}
+
+impl Lens {
+    /// Looks at one record; an error leaves the part as it was.
+    #[inline]
+    pub(super) fn look(&self, raw: &[u8], eyes: &mut Eyes, part: &mut Part) -> Result<(), RejectReason> {
+        let Eyes { parser, scratch, hits, builder, wanted } = eyes;
+        parser.with(raw, |root| {
+            let root = root?;
+            let account = part.account.clone();
+            let record = Record::new(root, &self.context, account.as_deref());
+            if !record.looks_like_a_record() {
+                return Err(RejectReason::NotARecord);
+            }
+            let time = record.time().unwrap_or(part.scanned.stamp);
+            let position = part.scanned.n_read as u32;
+            part.scanned.n_read += 1;
+            if let Some(reason) = self.admission.refuses(&record, time) {
+                add(&mut part.scanned.filtered, reason, 1);
+                return Ok(());
+            }
+            part.count(&record, time);
+            self.catalog.rules.matches(&record, scratch, hits);
+            let mut line = line_of(&record, raw, time);
+            if !hits.is_empty() || is_link(&record) {
+                line.event = part.scanned.events.len() as u32;
+                let place = (part.scanned.object.clone(), position);
+                part.scanned.events.push(self.event(&record, time, place, hits, builder, wanted));
+            }
+            part.scanned.lines.push(line);
+            Ok(())
+        })
+    }
+
+    fn event(
+        &self,
+        record: &Record<'_>,
+        time: Timestamp,
+        (object, position): (ObjectId, u32),
+        hits: &[u32],
+        builder: &mut EventBuilder,
+        wanted: &mut Vec<u16>,
+    ) -> Event {
+        let principal = Principal::of(record);
+        put_texts(record, &principal, builder);
+        self.put_captures(record, hits, builder, wanted);
+        builder.finish(EventFacts {
+            time,
+            outcome: Outcome::of(record),
+            principal_kind: principal.kind,
+            entry_point: EntryPoint::of(record),
+            os: Os::of(record),
+            credential: Credential::of(record),
+            mfa: Mfa::of(record),
+            object,
+            position,
+            matches: hits.to_vec(),
+        })
+    }
+
+    fn put_captures(
+        &self,
+        record: &Record<'_>,
+        hits: &[u32],
+        builder: &mut EventBuilder,
+        wanted: &mut Vec<u16>,
+    ) {
+        wanted.clear();
+        for hit in hits {
+            wanted.extend_from_slice(&self.catalog.detectors[*hit as usize].captures);
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        for slot in wanted.iter() {
+            if let Some(value) = self.catalog.captures[usize::from(*slot)].first_text(record) {
+                builder.capture(*slot, &value);
+            }
+        }
+    }
+}
+
+#[inline]
+fn line_of(record: &Record<'_>, raw: &[u8], time: Timestamp) -> Line {
+    let id = record.text(Column::EventId).or_else(|| record.text(Column::AggregatedEventId));
+    let account = record.account().unwrap_or("");
+    let original = record.column(Column::Addendum).and_then(original_of);
+    let identity = match original.or(id) {
+        Some(id) => hash::stable64_of(&[account, id]),
+        // Records of eventVersion 1.00 have no id: the same bytes are the same record.
+        None => hash::stable64(raw),
+    };
+    let content = if id.is_none() {
+        0
+    } else {
+        let time = record.text(Column::EventTime).unwrap_or("");
+        hash::stable64_of(&[time, record.event_source(), record.event_name()]) as u32
+    };
+    Line { time, identity, content, event: Line::NO_EVENT, revises: original.is_some() }
+}
+
+/// The id of the record that an addendum updates.
+#[cold]
+fn original_of<'a>(addendum: Value<'a>) -> Option<&'a str> {
+    let updates = addendum.get_str("reason") == Some("UPDATED_DATA");
+    addendum.get_str("originalEventID").filter(|id| updates && !id.is_empty())
+}
+
+/// Whether a record ties one identity to another: what the link table is made of.
+#[inline]
+fn is_link(record: &Record<'_>) -> bool {
+    let Some(source) = record.text(Column::EventSource) else { return false };
+    if source != "sts.amazonaws.com" {
+        return false;
+    }
+    let name = record.event_name();
+    let issues = name.starts_with("AssumeRole")
+        || matches!(name, "GetSessionToken" | "GetFederationToken" | "AssumeRoot");
+    issues && record.response().is_some_and(|r| r.get("credentials").is_some())
+}
+
+fn put_texts(record: &Record<'_>, principal: &Principal, builder: &mut EventBuilder) {
+    let identity = record.identity();
+    let key = identity.and_then(|i| i.get_str("accessKeyId")).filter(|k| !k.is_empty());
+    let source = identity.and_then(|i| i.at(&["sessionContext", "sourceIdentity"])).and_then(Value::as_str);
+    let session = principal::session(record);
+    let id = record.text(Column::EventId).or_else(|| record.text(Column::AggregatedEventId));
+    builder.put(Text::EventId, id);
+    builder.put(Text::EventSource, Some(record.event_source()));
+    builder.put(Text::EventName, Some(record.event_name()));
+    builder.put(Text::Account, record.account());
+    builder.put(Text::Region, record.text(Column::AwsRegion));
+    builder.put(Text::SourceIp, record.text(Column::SourceIp));
+    builder.put(Text::UserAgent, record.text(Column::UserAgent));
+    builder.put(Text::PrincipalId, Some(&principal.id));
+    builder.put(Text::PrincipalName, principal.name.as_deref());
+    builder.put(Text::Session, session.as_deref());
+    builder.put(Text::AccessKey, key);
+    builder.put(Text::SourceIdentity, source);
+    if is_link(record) {
+        put_issued(record, builder);
+    }
+}
+
+/// What a call to STS handed out: the access key, and the session (principal id and creation date) that will use it.
+fn put_issued(record: &Record<'_>, builder: &mut EventBuilder) {
+    let Some(response) = record.response() else { return };
+    let key = response.at(&["credentials", "accessKeyId"]).and_then(Value::as_str);
+    builder.put(Text::IssuedKey, key.filter(|k| !k.is_empty()));
+    let role = response.at(&["assumedRoleUser", "assumedRoleId"]);
+    let user = role.or_else(|| response.at(&["federatedUser", "federatedUserId"]));
+    if let (Some(Datum::Str(user)), Some(time)) = (user.map(Value::datum), record.time()) {
+        builder.put(Text::IssuedPrincipal, Some(&format!("{user}@{time}")));
+    }
+}
