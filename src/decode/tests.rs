@@ -153,7 +153,7 @@ fn agree(text: &[u8], limits: &Limits) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn guessing_changes_nothing_however_the_text_is_cut(text in text()) {

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Slot;
 
 use super::scanned::Line;
 use crate::time::{Span, Timestamp};
@@ -70,10 +71,37 @@ const SECOND: u32 = 1 << 29;
 const MINUTE: u32 = SECOND - 1;
 
 impl Entry {
+    #[inline]
+    fn of(line: &Line, turn: Timestamp, floor: u32, flags: u32) -> Entry {
+        let wanted = if line.event == Line::NO_EVENT { 0 } else { HAD_EVENT };
+        let revised = if line.revises { REVISED } else { 0 };
+        let stamp = minute_of(turn).max(floor) | flags | wanted | revised;
+        Entry { identity: line.identity, content: line.content, stamp }
+    }
+
+    #[inline]
     fn minute(self) -> u32 {
         self.stamp & MINUTE
     }
 
+    /// Notes that the record was revised, and says what the revision is to it.
+    fn revise(&mut self, line: &Line) -> Verdict {
+        let was_wanted = self.stamp & HAD_EVENT != 0;
+        self.stamp |= REVISED;
+        if was_wanted {
+            return Verdict::Revision;
+        }
+        // No memory wanted the original, so the revision counts in nothing twice.
+        match line.event {
+            Line::NO_EVENT => Verdict::Duplicate,
+            _ => {
+                self.stamp |= HAD_EVENT;
+                Verdict::Fresh
+            }
+        }
+    }
+
+    #[inline]
     fn hash(&self) -> u64 {
         if self.stamp & SECOND == 0 {
             spread(self.identity)
@@ -94,6 +122,7 @@ fn second_hash(identity: u64, content: u32) -> u64 {
     spread(identity ^ (u64::from(content) << 17) ^ u64::from(content))
 }
 
+#[inline]
 fn minute_of(t: Timestamp) -> u32 {
     t.0.div_euclid(60).clamp(0, i64::from(MINUTE)) as u32
 }
@@ -129,64 +158,47 @@ impl Duplicates {
         if watermark >= self.floor_due {
             self.move_floor(watermark);
         }
+        if self.table.len() >= self.entries_max {
+            self.make_way();
+        }
         let floor = self.floor;
-        let first = self.table.find_mut(spread(line.identity), |e| {
-            e.identity == line.identity && e.stamp & SECOND == 0 && e.minute() >= floor
-        });
-        match first {
-            None => {
-                self.remember(line, turn, 0);
+        let is_first =
+            |e: &Entry| e.identity == line.identity && e.stamp & SECOND == 0 && e.minute() >= floor;
+        match self.table.entry(spread(line.identity), is_first, Entry::hash) {
+            Slot::Vacant(slot) => {
+                let entry = Entry::of(line, turn, floor, 0);
+                slot.insert(entry);
+                self.count(entry);
                 Verdict::Fresh
             }
-            Some(entry) if line.revises => {
-                entry.stamp |= REVISED;
-                match entry.stamp & HAD_EVENT {
-                    // No memory wanted the original, so the revision counts in nothing twice.
-                    0 if line.event != Line::NO_EVENT => {
-                        entry.stamp |= HAD_EVENT;
-                        Verdict::Fresh
-                    }
-                    0 => Verdict::Duplicate,
-                    _ => Verdict::Revision,
-                }
-            }
-            Some(entry) if entry.content == line.content || entry.stamp & REVISED != 0 => Verdict::Duplicate,
-            Some(_) => self.judge_second(line, turn),
+            Slot::Occupied(mut slot) => match slot.get_mut() {
+                entry if line.revises => entry.revise(line),
+                entry if entry.content == line.content || entry.stamp & REVISED != 0 => Verdict::Duplicate,
+                _ => self.judge_second(line, turn),
+            },
         }
     }
 
     #[cold]
     fn judge_second(&mut self, line: &Line, turn: Timestamp) -> Verdict {
         let floor = self.floor;
-        let hash = second_hash(line.identity, line.content);
-        let seen = self.table.find(hash, |e| {
-            let is_same = e.identity == line.identity && e.content == line.content;
-            is_same && e.stamp & SECOND != 0 && e.minute() >= floor
-        });
-        if seen.is_some() {
-            return Verdict::Duplicate;
+        let is_same = |e: &Entry| {
+            let is_equal = e.identity == line.identity && e.content == line.content;
+            is_equal && e.stamp & SECOND != 0 && e.minute() >= floor
+        };
+        match self.table.entry(second_hash(line.identity, line.content), is_same, Entry::hash) {
+            Slot::Occupied(_) => Verdict::Duplicate,
+            Slot::Vacant(slot) => {
+                let entry = Entry::of(line, turn, floor, SECOND);
+                slot.insert(entry);
+                self.count(entry);
+                Verdict::Conflict
+            }
         }
-        self.remember(line, turn, SECOND);
-        Verdict::Conflict
     }
 
     #[inline]
-    fn remember(&mut self, line: &Line, turn: Timestamp, flags: u32) {
-        if self.n_live >= self.entries_max {
-            self.make_room();
-        }
-        let minute = minute_of(turn).max(self.floor);
-        let wanted = if line.event == Line::NO_EVENT { 0 } else { HAD_EVENT };
-        let revised = if line.revises { REVISED } else { 0 };
-        let stamp = minute | flags | wanted | revised;
-        self.insert(Entry { identity: line.identity, content: line.content, stamp });
-    }
-
-    #[inline]
-    fn insert(&mut self, entry: Entry) {
-        if self.table.len() >= self.entries_max {
-            self.sweep();
-        }
+    fn count(&mut self, entry: Entry) {
         let minute = entry.minute();
         if self.current.0 != minute {
             self.settle_count();
@@ -194,7 +206,12 @@ impl Duplicates {
         }
         self.current.1 += 1;
         self.n_live += 1;
-        self.table.insert_unique(entry.hash(), entry, Entry::hash);
+    }
+
+    /// Makes the table smaller than its bound, by what is out of reach if there is any.
+    #[cold]
+    fn make_way(&mut self) {
+        if self.n_live >= self.entries_max { self.make_room() } else { self.sweep() }
     }
 
     fn settle_count(&mut self) {
@@ -268,11 +285,12 @@ impl Duplicates {
             if entry.minute() < self.floor {
                 continue;
             }
-            if self.n_live >= self.entries_max {
-                self.make_room();
+            if self.table.len() >= self.entries_max {
+                self.make_way();
             }
             if entry.minute() >= self.floor {
-                self.insert(entry);
+                self.table.insert_unique(entry.hash(), entry, Entry::hash);
+                self.count(entry);
             }
         }
     }

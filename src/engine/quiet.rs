@@ -18,6 +18,7 @@ use crate::alert::Alert;
 use crate::detect::bounded::{Bounded, Limit};
 use crate::detect::catalog::{Catalog, Detector};
 use crate::hash;
+use crate::record::event::Text;
 use crate::time::{Span, Timestamp};
 
 /// Which lines are written about an alert.
@@ -218,7 +219,7 @@ fn key_of(finding: &Finding, turned: &Turned, catalog: &Catalog) -> u128 {
         let (kind, value) = value.map_or(("principal", turned.principal.id.as_str()), |v| ("value", v));
         return hash::stable128_of(&["once", &detector.id, kind, value]);
     }
-    let hour = event.time.floor(Span::HOUR).to_string();
+    let hour = event.time.floor(Span::HOUR).0.to_string();
     let parts = key_parts(detector, turned);
     hash::stable128_of(&["hour", parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], &hour])
 }
@@ -228,7 +229,7 @@ fn key_parts<'a>(detector: &'a Detector, turned: &'a Turned) -> [&'a str; 6] {
     let apart = detector.group.and_then(|slot| event.captured(slot));
     [
         &detector.id,
-        event.text(crate::record::event::Text::Account),
+        event.text(Text::Account),
         &turned.principal.id,
         event.outcome.name(),
         if apart.is_some() { "+" } else { "-" },

@@ -131,7 +131,7 @@ impl Actor {
             dice.pick(LAST_NAMES)
         );
         // Namesakes are told apart by number, so that names stay unique in large worlds.
-        let person = if j < 16 { person } else { format!("{person}{}", number) };
+        let person = if j < 16 { person } else { format!("{person}{number}") };
         let (name, path) = part.role_or_user(WORKLOADS[workload], &person, estate, j);
         let is_user = matches!(part, ConsoleUser | MfaUser | ServiceUser | Federated);
         let mut id_dice = Dice::new(seed, Lane::Role, stable64_of(&[&estate.account, &name]), 0);
@@ -202,7 +202,9 @@ fn key(seed: u64, prefix: &str, number: u64, which: i64) -> String {
 impl Part {
     fn role_or_user(self, workload: &str, person: &str, estate: &Estate, j: u64) -> (String, &'static str) {
         // One permission set an account and kind: people share a role and differ by session name.
-        let reserved = |set: &str| format!("AWSReservedSSO_{set}_{}{}", estate.suffix, &estate.keys[0][..8]);
+        let reserved = |set: &str| {
+            format!("AWSReservedSSO_{set}_{}{}{}", estate.suffix, &estate.keys[0][..8], &estate.keys[1][..2])
+        };
         const SSO: &str = "/aws-reserved/sso.amazonaws.com/";
         let nth = if j < 16 { String::new() } else { format!("-{}", j / 16) };
         match self {
@@ -242,7 +244,9 @@ impl Part {
             Fleet | Task => (format!("10.{}.{c}.{d}", b % 64), true),
             Function => (format!("198.18.{c}.{d}"), false),
             Pipeline | Deployer | Scanner | ServiceUser | Federated => (format!("198.19.{c}.{d}"), false),
-            Engineer | Operator | ConsoleUser | MfaUser if j % 3 == 0 => ("192.0.2.10".to_owned(), false),
+            Engineer | Operator | ConsoleUser | MfaUser if j.is_multiple_of(3) => {
+                ("192.0.2.10".to_owned(), false)
+            }
             Engineer | Operator | ConsoleUser | MfaUser => (format!("198.51.100.{d}"), false),
         }
     }

@@ -4,7 +4,7 @@ use super::calendar::{Window, disorder};
 use super::cast::{Actor, Part};
 use super::dice::{Dice, Lane};
 use super::frame::{Fault, Frame, Kind, Piece};
-use super::identity::{Planned, Session};
+use super::identity::{Planned, Session, TOKEN_LETTERS};
 use super::mix::{DOERS, Doer, Entry};
 use super::page::{Page, text};
 use super::plan::Plan;
@@ -123,7 +123,7 @@ impl<'a> Composer<'a> {
                 actor: &self.sitters[i].actor,
                 began: self.sitters[i].began,
             };
-            let token = text(|p| p.base64(&mut self.dice, 780));
+            let token = text(|p| p.base64(&mut self.dice, TOKEN_LETTERS));
             let parent = seat.parent.map(|p| of(p as usize));
             openings.extend(of(i).opening(region, parent.as_ref(), &token));
         }

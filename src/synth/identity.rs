@@ -6,6 +6,10 @@ use super::frame::Kind;
 use super::template::us_date;
 use crate::time::{Span, Timestamp};
 
+/// The length of session tokens. Real ones have from 350 to over 1,000 letters, all of them noise, which is what a small
+/// archive can least afford.
+pub(crate) const TOKEN_LETTERS: usize = 412;
+
 /// A session: whose it is, and when it began.
 #[derive(Clone, Copy)]
 pub(crate) struct Session<'a> {

@@ -32,7 +32,7 @@ impl Shape {
     pub(crate) fn share(self, doer: Doer) -> u64 {
         let [service, program, reader, deployer] = match self {
             Shape::Archive => [7_200, 2_480, 285, 35],
-            Shape::Management => [1_700, 1_900, 6_000, 400],
+            Shape::Management => [1_000, 1_400, 7_100, 500],
         };
         match doer {
             Doer::Service => service,

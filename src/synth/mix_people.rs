@@ -73,7 +73,7 @@ fn identity_and_secrets() -> Vec<Raw> {
         Raw::new("secretsmanager", "DescribeSecret", 20).request(r#"{"secretId":"$W/db-$X"}"#),
         Raw::new("secretsmanager", "GetResourcePolicy", 22).request(r#"{"secretId":"$W/db-$X"}"#),
         Raw::new("secretsmanager", "ListSecrets", 12).request(r#"{"maxResults":20,"sortOrder":"asc"}"#),
-        Raw::new("sso", "ListAccountRoles", 12).stranger(
+        Raw::new("sso", "ListAccountRoles", 60).stranger(
             r#"{"type":"IdentityCenterUser","accountId":"$a","onBehalfOf":{"userId":"$Y","identityStoreArn":"arn:aws:identitystore::$a:identitystore/$I"},"credentialId":"$u"}"#,
             "192.0.2.10",
             BROWSER,

@@ -35,12 +35,12 @@ pub(crate) fn services() -> Vec<Raw> {
             .request(r#"{"encryptionContext":{"aws:cloudtrail:arn":"arn:aws:cloudtrail:$r:$a:trail/org-trail","aws:s3:arn":"arn:aws:s3:::$L/AWSLogs/$a/CloudTrail/$r/$D/$a_CloudTrail_$r_$T_$z.json.gz"},"keyId":"arn:aws:kms:$r:$a:key/$Y","keySpec":"AES_256"}"#)
             .resources(LOG_KEY)
             .fails(100, "ThrottlingException", "Rate exceeded"),
-        Raw::new("sts", "AssumeRole", 45)
+        Raw::new("sts", "AssumeRole", 16)
             .by("ec2.amazonaws.com")
             .request(r#"{"roleArn":"arn:aws:iam::$a:role/$W-batch-instance","roleSessionName":"i-$x"}"#)
             .response(ASSUMED)
             .resources(r#"[{"accountId":"$a","type":"AWS::IAM::Role","ARN":"arn:aws:iam::$a:role/$W-batch-instance"}]"#),
-        Raw::new("sts", "AssumeRole", 12)
+        Raw::new("sts", "AssumeRole", 4)
             .by("config.amazonaws.com")
             .request(r#"{"roleArn":"arn:aws:iam::$a:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig","roleSessionName":"AWSConfig-Describe","durationSeconds":3600}"#)
             .response(ASSUMED),

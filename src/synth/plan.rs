@@ -109,7 +109,7 @@ pub fn demo_plan() -> Plan {
     Plan {
         seed: 42,
         shape: Shape::Management,
-        n_records: 2_000,
+        n_records: 1_200,
         n_files: 40,
         span: Span(2 * 86_400),
         accounts: 2,

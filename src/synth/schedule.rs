@@ -230,8 +230,9 @@ fn draw_cells(plan: &Plan, n: u64, dice: &mut Dice) -> Vec<Cell> {
     let slot = |i: u64| first.after(Span(i as i64 * SLOT.0));
     let slots = running(&mut (0..n_slots).map(|i| busyness(slot(i))));
     let accounts = running(&mut (0..plan.accounts.max(1) as u64).map(|i| 120 / (i + 1) + 1));
-    let regions =
-        running(&mut (0..plan.regions.len().max(1) as u64).map(|i| if i == 0 { 120 } else { 60 / i + 1 }));
+    let regions = running(
+        &mut (0..plan.regions.len().max(1) as u64).map(|i| 60u64.checked_div(i).map_or(120, |w| w + 1)),
+    );
     let total = u128::from(slots.last().copied().unwrap_or(1));
     (0..n)
         .map(|i| {

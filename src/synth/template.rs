@@ -6,6 +6,7 @@
 use super::cast::Actor;
 use super::dice::Dice;
 use super::estate::{Estate, WORKLOADS};
+use super::identity::TOKEN_LETTERS;
 use super::page::Page;
 use crate::time::{Span, Timestamp};
 
@@ -115,7 +116,7 @@ impl<'a> Scene<'a> {
             b'V' => page.alnum(dice, 32),
             b'A' => page.base32(dice, 16),
             b'q' => page.base64(dice, 76),
-            b'Q' => page.base64(dice, 780),
+            b'Q' => page.base64(dice, TOKEN_LETTERS),
             b'n' => page.number(dice.below(1_000)),
             b'N' => page.number(200 + (dice.skewed(4_000_000) >> dice.below(9))),
             b'D' => self.date(page, '/'),

@@ -100,7 +100,7 @@ impl World {
         let account = &self.estates[file.account].account;
         let region = &self.schedule.regions[file.region];
         let (year, month, day, hour, minute, _) = file.delivered.civil();
-        let mut dice = Dice::new(self.plan.seed, Lane::Session, file.index, 0);
+        let mut dice = Dice::new(self.plan.seed, Lane::Name, file.index, 0);
         let unique = text(|p| p.alnum(&mut dice, 16));
         format!(
             "AWSLogs/{account}/CloudTrail/{region}/{year:04}/{month:02}/{day:02}/{account}_CloudTrail_{region}_{year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{unique}.json.gz"

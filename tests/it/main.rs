@@ -1,7 +1,12 @@
 //! Tests from outside: what users see, and promises that span modules.
 
+mod cli;
+mod config;
+mod decode;
 mod engine;
 mod engine_world;
 mod record;
 mod sigma;
+mod sink;
 mod synth;
+mod tidy;

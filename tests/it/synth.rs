@@ -11,7 +11,7 @@ use trailhound::record::Record;
 use trailhound::record::context::Context;
 use trailhound::record::parser::Parser;
 use trailhound::record::principal::Principal;
-use trailhound::synth::{Attack, File, Plan, World, demo_plan, gzip, write_to};
+use trailhound::synth::{Attack, File, Plan, Shape, World, demo_plan, gzip, write_to};
 use trailhound::time::{Span, Timestamp};
 
 fn records(file: &File) -> Vec<Json> {
@@ -74,7 +74,8 @@ fn a_plan_gets_as_many_records_and_files_as_it_asks_for() {
 
 #[test]
 fn every_record_parses_and_looks_like_one() {
-    let plan = Plan { attacks: Attack::all().to_vec(), duplicates: 0.1, ..small(3) };
+    let shape = Shape::Management;
+    let plan = Plan { shape, attacks: Attack::all().to_vec(), duplicates: 0.1, ..small(3) };
     let (mut parser, context) = (Parser::default(), Context::default());
     let mut kinds = BTreeSet::new();
     for file in World::new(plan).files() {
@@ -165,7 +166,7 @@ fn the_shape_is_the_measured_one() {
     assert!((370..=430).contains(&late[2]) && late[3] <= 608, "lateness {late:?}");
     assert!((0.08..=0.22).contains(&disorder), "out of order: {disorder}");
     assert!((0.03..=0.13).contains(&failed), "failed: {failed}");
-    assert!((23..=32).contains(&leaf[0]) && (30..=40).contains(&leaf[1]) && leaf[2] <= 48, "leaves {leaf:?}");
+    assert!((23..=32).contains(&leaf[0]) && (30..=40).contains(&leaf[1]) && leaf[2] <= 50, "leaves {leaf:?}");
     for (name, share) in [
         ("PutObject", 0.495),
         ("GetBucketAcl", 0.221),
@@ -173,7 +174,8 @@ fn the_shape_is_the_measured_one() {
         ("GetObject", 0.038),
         ("Decrypt", 0.037),
         ("HeadBucket", 0.011),
-        ("AssumeRole", 0.006),
+        // 0.6 % in one archive, 1.7 % in the other.
+        ("AssumeRole", 0.009),
     ] {
         let is = shares.get(name).copied().unwrap_or(0.0);
         assert!(is > share * 0.7 && is < share * 1.4, "{name}: {is:.4} instead of {share}");
@@ -191,7 +193,7 @@ fn n_leaves(value: &Json) -> i64 {
 
 #[test]
 fn keys_of_sessions_are_issued_before_they_are_used() {
-    let plan = Plan { n_records: 20_000, n_files: 400, ..Plan::default() };
+    let plan = Plan { n_records: 20_000, n_files: 400, attacks: Attack::all().to_vec(), ..Plan::default() };
     let mut issued: BTreeMap<String, Timestamp> = BTreeMap::new();
     let mut signed_in: BTreeSet<(String, String)> = BTreeSet::new();
     let mut used = Vec::new();
@@ -350,6 +352,9 @@ fn write_the_demo_archive() {
 #[test]
 #[ignore = "a measurement, for release builds"]
 fn throughput_of_the_generator() {
+    let began = std::time::Instant::now();
+    let world = World::new(Plan::bench(10_000_000));
+    println!("{} files planned in {:.2} s", world.n_files(), began.elapsed().as_secs_f64());
     let world = World::new(Plan::bench(500_000));
     let began = std::time::Instant::now();
     let (mut n, mut bytes) = (0, 0);

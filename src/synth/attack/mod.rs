@@ -11,7 +11,7 @@ use super::cast::{Actor, Part};
 use super::dice::{Dice, Lane};
 use super::estate::Estate;
 use super::frame::Kind;
-use super::identity::{Planned, Session};
+use super::identity::{Planned, Session, TOKEN_LETTERS};
 use super::page::text;
 use super::plan::Plan;
 use super::schedule::{actors_in, shape};
@@ -63,7 +63,7 @@ attacks! {
 }
 
 /// What is to be found: one call of a planted attack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Label {
     /// The attack's name.
     pub scenario: &'static str,
@@ -145,6 +145,8 @@ struct Stage<'a> {
     lead: Actor,
     chained: Actor,
     began: Timestamp,
+    /// When the chained role was assumed.
+    chained_at: Timestamp,
     extras: [String; 4],
     dice: Dice,
 }
@@ -162,7 +164,7 @@ impl<'a> Stage<'a> {
         chained.session = format!("aws-go-sdk-{}", 1_700_000_000_000 + dice.below(99_000_000_000));
         chained.id = format!("AROA{}", text(|p| p.base32(&mut dice, 17)));
         chained.number = u64::MAX - i as u64;
-        let share = plan.span.0 * (2 * i as i64 + 1) / (2 * plan.attacks.len() as i64);
+        let share = plan.span.0.max(1) * (2 * i as i64 + 1) / (2 * plan.attacks.len() as i64);
         let began = plan.start.after(Span(share));
         let extras = [
             (100_000_000_000 + dice.below(900_000_000_000)).to_string(),
@@ -170,7 +172,7 @@ impl<'a> Stage<'a> {
             format!("AKIA{}", text(|p| p.base32(&mut dice, 16))),
             format!("AIDA{}", text(|p| p.base32(&mut dice, 17))),
         ];
-        Stage { plan, estate, attack, script, lead, chained, began, extras, dice }
+        Stage { plan, estate, attack, script, lead, chained, began, chained_at: began, extras, dice }
     }
 
     /// The actor of a part; where the account has several, each attack takes another.
@@ -203,30 +205,36 @@ impl<'a> Stage<'a> {
         Session { seed: self.plan.seed, estate: self.estate, actor, began: self.began }
     }
 
+    fn chained_session(&self) -> Session<'_> {
+        Session { began: self.chained_at, ..self.session(&self.chained) }
+    }
+
     /// The lawful beginning of the session that is stolen afterwards.
-    fn owners_sign_in(&mut self, home: &str) -> Option<Planned> {
-        let uses_lead = self.script.steps.iter().any(|step| step.who == Who::Lead);
-        let token = text(|p| p.base64(&mut self.dice, 780));
-        let began = self.began.min(self.plan.end().before(Span(1)));
-        let parent = Actor::new(
-            self.plan.seed,
-            self.estate,
-            self.lead.account,
-            Actor::first(Part::Pipeline),
-            shape(self.plan),
-        );
-        let parent = Session { began, ..self.session(&parent) };
-        let parent = (self.lead.part == Part::Deployer).then_some(&parent);
-        let mut opening = self.session(&self.lead).opening(home, parent, &token).filter(|_| uses_lead)?;
-        opening.event_id = Some(text(|p| p.uuid(&mut self.dice)));
-        Some(opening)
+    fn owners_sign_in(&mut self, home: &str) -> Vec<Planned> {
+        if !self.script.steps.iter().any(|step| step.who == Who::Lead) {
+            return Vec::new();
+        }
+        let tokens: [String; 2] = std::array::from_fn(|_| text(|p| p.base64(&mut self.dice, TOKEN_LETTERS)));
+        // Terraform's role is assumed from the pipeline's session, which has to begin before.
+        let (account, shape) = (self.lead.account, shape(self.plan));
+        let pipeline = Actor::new(self.plan.seed, self.estate, account, Actor::first(Part::Pipeline), shape);
+        let began = self.began.before(Span(4)).max(self.plan.start);
+        let pipeline = Session { began, ..self.session(&pipeline) };
+        let parent = (self.lead.part == Part::Deployer).then_some(&pipeline);
+        let before = parent.and_then(|parent| parent.opening(home, None, &tokens[0]));
+        let own = self.session(&self.lead).opening(home, parent, &tokens[1]);
+        let mut openings: Vec<Planned> = before.into_iter().chain(own).collect();
+        for opening in &mut openings {
+            opening.event_id = Some(text(|p| p.uuid(&mut self.dice)));
+        }
+        openings
     }
 
     fn identity(&self, who: Who, at: Timestamp) -> String {
         let account = &self.estate.account;
         match who {
             Who::Lead => self.session(&self.lead).identity(at),
-            Who::Chained => self.session(&self.chained).identity(at),
+            Who::Chained => self.chained_session().identity(at),
             Who::Root => format!(
                 r#"{{"type":"Root","principalId":"{account}","arn":"arn:aws:iam::{account}:root","accountId":"{account}","accessKeyId":""}}"#
             ),
@@ -255,11 +263,12 @@ impl<'a> Stage<'a> {
     fn record(&mut self, step: &Step, at: Timestamp, region: String) -> Planned {
         // The assumption of the chained role, whose key must be the one that is used afterwards.
         if (step.source, step.name) == ("sts", "AssumeRole") && step.fault.is_none() {
-            let token = text(|p| p.base64(&mut self.dice, 780));
-            let (lead, chained) = (self.session(&self.lead), self.session(&self.chained));
-            let opening = chained.opening(&region, Some(&lead), &token);
+            let token = text(|p| p.base64(&mut self.dice, TOKEN_LETTERS));
+            self.chained_at = at;
+            let lead = self.session(&self.lead);
+            let opening = self.chained_session().opening(&region, Some(&lead), &token);
             if let Some(opening) = opening {
-                return self.dressed(Planned { time: at, ..opening });
+                return self.dressed(opening);
             }
         }
         let scene = Scene {

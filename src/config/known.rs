@@ -1,0 +1,85 @@
+//! `[known]`: what the operator tells us of their world.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::document::Section;
+use crate::record::context::Context;
+
+/// Regions that every account has without opting in, and the partitions that are worlds of their own. A call to
+/// any other region means that somebody switched it on. Source: AWS Account Management guide, "Enable or disable
+/// AWS Regions in your account".
+pub const DEFAULT_REGIONS: [&str; 21] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eu-north-1",
+    "sa-east-1",
+    "ap-south-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+];
+
+pub(super) fn read(section: Option<Section<'_>>, context: &mut Context) {
+    context.regions = DEFAULT_REGIONS.map(str::to_owned).into();
+    let Some(mut section) = section else { return };
+    if let Some(regions) = section.strings("regions") {
+        context.regions = regions.into_iter().map(|(region, _)| region.to_owned()).collect();
+    }
+    for (account, span) in section.strings("accounts").unwrap_or_default() {
+        if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) {
+            context.accounts.insert(account.to_owned());
+        } else {
+            section.fault(&span, format!("`{account}` is not an account"), "an account has twelve digits");
+        }
+    }
+    for (network, span) in section.strings("networks").unwrap_or_default() {
+        // A single address is a network of one.
+        let parsed = network.parse::<IpNet>().or_else(|_| network.parse::<IpAddr>().map(IpNet::from));
+        match parsed {
+            Ok(network) => context.networks.push(network.trunc()),
+            Err(_) => {
+                section.fault(&span, format!("`{network}` is not a network"), "for example 198.51.100.0/24");
+            }
+        }
+    }
+    context.scanners = patterns(&mut section, "scanners");
+    context.break_glass = patterns(&mut section, "break_glass");
+    if let Some(mut lists) = section.section("lists") {
+        for (name, values) in lists.lists() {
+            context.lists.insert(name.to_owned(), values.into_iter().map(str::to_owned).collect());
+        }
+    }
+    section.finish();
+}
+
+/// Names, ARNs or ids of principals. A pattern of nothing but wildcards would silence everybody.
+fn patterns(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
+    let mut patterns = Vec::new();
+    for (pattern, span) in section.strings(key).unwrap_or_default() {
+        if pattern.trim_matches(['*', ' ']).is_empty() {
+            section.fault(
+                &span,
+                format!("`{pattern}` in `{key}` is everybody"),
+                "name a principal, an ARN or an id",
+            );
+        } else {
+            patterns.push(pattern.to_owned());
+        }
+    }
+    patterns
+}

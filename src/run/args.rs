@@ -1,0 +1,294 @@
+//! What can be said on the command line.
+//!
+//! Everything here is words and types; what they mean is decided where they are used. The README describes each
+//! flag, and a test compares the two.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::status::Status;
+use crate::alert::Severity;
+use crate::sink::Format;
+use crate::time::{Span, Timestamp};
+
+/// Finds what is suspicious in AWS CloudTrail, who is behind it and why it stands out.
+#[derive(Debug, Parser)]
+#[command(name = "trailhound", version, max_term_width = 100, after_help = exit_statuses())]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read an archive from end to end and show what is suspicious in it
+    Replay(Box<Replay>),
+    /// Look at, check and test detectors
+    Detectors {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: Detectors,
+    },
+    /// Write a believable trail, in the layout of an S3 bucket
+    Generate(Generate),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Files, directories (read recursively), glob patterns; `-` is standard input, as is nothing at all when it is
+    /// not a terminal
+    #[arg(value_name = "PATH|-", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<String>,
+
+    /// Which detectors
+    #[command(flatten)]
+    pub pack: Pack,
+    /// Which world
+    #[command(flatten)]
+    pub config: Config,
+
+    /// How alerts are written: a table on a terminal and NDJSON otherwise, unless told
+    #[arg(long, value_name = "FORMAT", env = "TRAILHOUND_FORMAT", value_parser = format(), help_heading = "Output")]
+    pub format: Option<Format>,
+    /// Where alerts are written, instead of standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Show only alerts of this level and above; the rest still counts in the summary
+    #[arg(long, value_name = "LEVEL", env = "TRAILHOUND_MIN_SEVERITY", value_parser = severity(), help_heading = "Output")]
+    pub min_severity: Option<Severity>,
+    /// Exit with status 1 where there is an alert of this level or above, shown or not
+    #[arg(long, value_name = "LEVEL", env = "TRAILHOUND_FAIL_ON", value_parser = severity(), help_heading = "Output")]
+    pub fail_on: Option<Severity>,
+    /// Show an alert each time it grows, not only in its final form
+    #[arg(long, help_heading = "Output")]
+    pub revisions: bool,
+    /// The form of the summary on standard error
+    #[arg(long, value_enum, default_value_t = SummaryForm::Text, value_name = "FORM", help_heading = "Output")]
+    pub summary: SummaryForm,
+    /// Write what was not understood to this file: object, offset, length, reason, excerpt
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub rejects: Option<PathBuf>,
+    /// No text summary, no progress, no warnings; errors are still told
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+    /// No progress bar
+    #[arg(long, help_heading = "Output")]
+    pub no_progress: bool,
+
+    /// Only records of this time and later
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Selection")]
+    pub from: Option<Timestamp>,
+    /// Only records before this time
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Selection")]
+    pub to: Option<Timestamp>,
+    /// Only records of this account; may be given several times, or with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = account, help_heading = "Selection")]
+    pub account: Vec<String>,
+    /// Only records of this region; may be given several times, or with commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Selection")]
+    pub region: Vec<String>,
+
+    /// How many threads work [default: one a core]
+    #[arg(long, value_name = "N", env = "TRAILHOUND_THREADS", value_parser = at_least_one, help_heading = "Engine")]
+    pub threads: Option<usize>,
+    /// How late a record may come and still be put in order [default: 10m]
+    #[arg(long, value_name = "SPAN", env = "TRAILHOUND_LATENESS", help_heading = "Engine")]
+    pub lateness: Option<Span>,
+    /// Start from the newest snapshot in this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Engine")]
+    pub state: Option<PathBuf>,
+    /// Keep a snapshot in this directory at the end
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Engine")]
+    pub save_state: Option<PathBuf>,
+}
+
+/// Which detectors are in force.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Pack {
+    /// More detectors, from a file or a directory; the same id replaces, a new id adds. May be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath, help_heading = "Detectors")]
+    pub detectors: Vec<PathBuf>,
+    /// Leave out the detectors that come with the program
+    #[arg(long, help_heading = "Detectors")]
+    pub no_builtin: bool,
+}
+
+/// What is known of the organisation.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Config {
+    /// The configuration file: known regions, accounts, networks; lists; limits
+    #[arg(long, value_name = "FILE", env = "TRAILHOUND_CONFIG", value_hint = ValueHint::FilePath, help_heading = "Detectors")]
+    pub config: Option<PathBuf>,
+}
+
+/// What to do with detectors.
+#[derive(Debug, Subcommand)]
+pub enum Detectors {
+    /// List the detectors in force, and what was set aside
+    List {
+        /// Which detectors
+        #[command(flatten)]
+        pack: Pack,
+        /// Which world
+        #[command(flatten)]
+        config: Config,
+        /// Print one JSON document a line instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one detector: what it is about, and its source
+    Show {
+        /// Its name or id
+        name: String,
+        /// Which detectors
+        #[command(flatten)]
+        pack: Pack,
+        /// Which world
+        #[command(flatten)]
+        config: Config,
+    },
+    /// Check detectors: every fault at once, with its place; warnings do not fail
+    Lint {
+        /// A directory or file; the detectors that come with the program without it
+        #[arg(value_name = "DIR", value_hint = ValueHint::AnyPath)]
+        path: Option<PathBuf>,
+        /// Which world
+        #[command(flatten)]
+        config: Config,
+    },
+    /// Run every detector against its fixtures
+    Test {
+        /// A directory with detectors and, in `fixtures/`, their fixtures; those of the program without it
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// Say which rules match each of these JSON documents, CloudTrail or not: no embedded detectors, no windows
+    Match {
+        /// Rules, from a file or a directory
+        #[arg(long, value_name = "FILE|DIR", required = true, value_hint = ValueHint::AnyPath)]
+        detectors: Vec<PathBuf>,
+        /// Which world
+        #[command(flatten)]
+        config: Config,
+        /// Files of JSON documents; `-` is standard input
+        #[arg(value_name = "JSON", required = true, value_hint = ValueHint::FilePath)]
+        documents: Vec<PathBuf>,
+    },
+}
+
+/// Arguments of `generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// How many records
+    #[arg(long, value_name = "N")]
+    pub records: u64,
+    /// Over how many files
+    #[arg(long, value_name = "N")]
+    pub files: u64,
+    /// The seed: the same one writes the same bytes
+    #[arg(long, value_name = "S")]
+    pub seed: u64,
+    /// The directory to write to; made if need be
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: PathBuf,
+    /// Plant this attack; may be given several times, or `all`
+    #[arg(long = "attack", value_name = "NAME", value_delimiter = ',')]
+    pub attacks: Vec<String>,
+    /// When the first call happens [default: 2026-03-02T00:00:00Z]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub start: Option<Timestamp>,
+    /// For how long calls happen [default: 7d]
+    #[arg(long, value_name = "SPAN")]
+    pub span: Option<Span>,
+    /// Which share of the records is delivered twice, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub duplicates: f64,
+}
+
+/// The form of the summary.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum SummaryForm {
+    /// Lines for people
+    Text,
+    /// One line of JSON
+    Json,
+}
+
+/// What the help ends with.
+fn exit_statuses() -> String {
+    let mut statuses = Status::ALL;
+    statuses.sort_by_key(|(status, _)| status.code());
+    let lines = statuses.iter().map(|(status, words)| format!("  {:>3}  {words}\n", status.code()));
+    format!(
+        "Exit status, the gravest where several hold (70, 130, 2, 4, 3, 1):\n{}",
+        lines.collect::<String>()
+    )
+}
+
+fn severity() -> ValueParser {
+    PossibleValuesParser::new(Severity::ALL.map(Severity::name)).try_map(|s| s.parse::<Severity>()).into()
+}
+
+fn format() -> ValueParser {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|s| s.parse::<Format>()).into()
+}
+
+/// A point in time, or the start of a day.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let day = format!("{text}T00:00:00Z");
+    Timestamp::parse(text).or_else(|| Timestamp::parse_fixed(day.as_bytes())).ok_or_else(|| {
+        "write a time such as 2026-01-02T03:04:05Z, or a day such as 2026-01-02 (UTC)".to_owned()
+    })
+}
+
+fn account(text: &str) -> Result<String, String> {
+    match text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("an account has twelve digits".to_owned()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|n| (1..=1024).contains(n))
+        .ok_or_else(|| "write a number from 1 to 1024".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|n| (0.0..=1.0).contains(n))
+        .ok_or_else(|| "write a number from 0 to 1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn days_and_times_are_understood_and_nothing_else() {
+        assert_eq!(time("2026-01-02"), time("2026-01-02T00:00:00Z"));
+        for text in ["", "yesterday", "2026-13-01", "2026-01"] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}

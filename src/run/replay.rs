@@ -1,0 +1,286 @@
+//! `replay`: an archive from end to end.
+//!
+//! Everything that can be wrong before the work is found before the work: configuration, detectors, outputs, state.
+//! Then it is a loop: a chunk in, alerts out. A fault of the input is counted and the loop goes on; a fault of the
+//! output ends it.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::args::{Replay, SummaryForm};
+use super::progress::Progress;
+use super::status::{Failure, Status};
+use super::{console, pack};
+use crate::alert::Severity;
+use crate::config::{self, Overrides};
+use crate::detect::catalog::Catalog;
+use crate::engine::{self, Admission, Engine, EngineError, Lines, Step};
+use crate::inert;
+use crate::record::context::Context;
+use crate::sink::rejects::Rejects;
+use crate::sink::summary::{Absent, Census, NAMED_MAX, Summary};
+use crate::sink::{Format, Look, Out, Sink, SinkError, Target};
+use crate::source::load::{Chunk, Loader};
+use crate::source::plan::Plan;
+use crate::source::{self, Missed, Stop};
+use crate::state::Store;
+use crate::time::Timestamp;
+
+/// Runs the command.
+pub fn run(args: &Replay) -> Result<Status, Failure> {
+    let started = Instant::now();
+    let overrides = overrides(args);
+    let settings = config::load(args.config.config.as_deref(), &overrides)
+        .map_err(|error| Failure::new(Status::Usage, error))?;
+    let loaded = pack::load(&args.pack, &settings.context)?;
+    if !args.quiet {
+        pack::say_warnings(&loaded.warnings);
+    }
+    let config::Settings { context, mut engine, output } = settings;
+    engine.admission = admission(args)?;
+    engine.fold.lines = if args.revisions { Lines::All } else { Lines::Final };
+    let mut engine = start(args.state.as_deref(), Arc::new(loaded.catalog), Arc::new(context), engine)?;
+
+    let source = source::Settings::new(paths(args)?, now());
+    let mut plan = Plan::new(&source);
+    refuse_overwriting(&plan, args)?;
+    let store = args.save_state.as_ref().map(Store::new);
+    if let Some(store) = &store {
+        store.prepare().map_err(|error| Failure::new(Status::Output, error))?;
+    }
+    let stop = Stop::default();
+    listen(&stop)?;
+    let mut run = Run {
+        sink: open_sink(args, output.format)?,
+        rejects: open_rejects(args)?,
+        progress: Progress::new(plan.bytes, !args.quiet && !args.no_progress && io::stderr().is_terminal()),
+        summary: Summary::default(),
+        min_severity: output.min_severity.unwrap_or(Severity::Informational),
+        has_revisions: args.revisions,
+    };
+    run.miss(std::mem::take(&mut plan.missed));
+    let loader = Loader::start(plan.items, &source, stop.clone())
+        .map_err(|error| Failure::new(Status::Input, error))?;
+    for chunk in loader {
+        run.step(&mut engine, chunk)?;
+        if stop.is_asked() {
+            break;
+        }
+    }
+    run.summary.interrupted = stop.is_asked();
+    let saved = run.save(&engine, store.as_ref());
+    run.take(engine.finish())?;
+    run.summary.census = Census::of(engine.census());
+    run.finish(args, started, output.fail_on, saved)
+}
+
+/// What a run carries through its steps.
+struct Run {
+    sink: Sink,
+    rejects: Option<Rejects>,
+    progress: Progress,
+    summary: Summary,
+    min_severity: Severity,
+    has_revisions: bool,
+}
+
+impl Run {
+    fn step(&mut self, engine: &mut Engine, chunk: Chunk) -> Result<(), Failure> {
+        self.miss(chunk.missed);
+        self.take(engine.step(chunk.objects))?;
+        self.progress.advance(chunk.bytes, self.summary.tally.records.read, self.summary.alerts.total());
+        Ok(())
+    }
+
+    /// Takes what a step came to.
+    fn take(&mut self, step: Step) -> Result<(), Failure> {
+        for alert in &step.alerts {
+            self.summary.alerts.add(alert, self.has_revisions);
+            if alert.severity >= self.min_severity {
+                self.sink.write(alert)?;
+            }
+        }
+        self.sink.flush()?;
+        for (object, reject) in &step.rejects {
+            if let Some(log) = &mut self.rejects {
+                log.write(object, reject)?;
+            }
+            if self.summary.rejects.len() < NAMED_MAX {
+                self.summary.rejects.push((object.clone(), reject.clone()));
+            }
+        }
+        self.summary.tally = step.tally;
+        Ok(())
+    }
+
+    /// Takes what the source could not hand over.
+    fn miss(&mut self, missed: Vec<Missed>) {
+        let absent = missed.into_iter().map(|m| Absent {
+            object: m.id,
+            reason: m.why.name(),
+            is_failure: m.why.is_failure(),
+            message: m.message,
+        });
+        self.summary.absent.extend(absent);
+    }
+
+    /// Keeps a snapshot, taken before the end is assumed: more may come. After an interruption nobody could say
+    /// what it covers, so none is kept.
+    fn save(&mut self, engine: &Engine, store: Option<&Store>) -> Result<(), Failure> {
+        match store {
+            Some(store) if !self.summary.interrupted => {
+                store.save(&engine.snapshot()).map(drop).map_err(|e| Failure::new(Status::Output, e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the outputs, tells the summary and weighs how the run ended.
+    fn finish(
+        self,
+        args: &Replay,
+        started: Instant,
+        fail_on: Option<Severity>,
+        saved: Result<(), Failure>,
+    ) -> Result<Status, Failure> {
+        let Run { sink, rejects, progress, mut summary, .. } = self;
+        progress.finish();
+        sink.finish()?;
+        rejects.map_or(Ok(()), Rejects::finish)?;
+        summary.elapsed = started.elapsed();
+        summary.peak_memory_bytes = console::peak_memory_bytes();
+        tell(&summary, args);
+        let mut status = Status::Done;
+        if let Err(Failure { status: fault, error }) = saved {
+            status = status.and(fault);
+            if let Some(error) = error {
+                console::say(&format!("error: {error:#}"));
+            }
+        }
+        if summary.interrupted {
+            status = status.and(Status::Interrupted);
+        }
+        if summary.is_incomplete() {
+            status = status.and(Status::Input);
+        }
+        if fail_on.is_some_and(|level| summary.alerts.worst() >= Some(level)) {
+            status = status.and(Status::Alerts);
+        }
+        Ok(status)
+    }
+}
+
+fn tell(summary: &Summary, args: &Replay) {
+    match args.summary {
+        SummaryForm::Text if args.quiet => {}
+        SummaryForm::Text => console::say(summary.to_text().trim_end()),
+        SummaryForm::Json => {
+            // Standard error may be closed; then nobody asked.
+            let _nobody_listens = summary.write_json(&mut io::stderr().lock());
+        }
+    }
+}
+
+fn overrides(args: &Replay) -> Overrides {
+    Overrides {
+        lateness: args.lateness,
+        threads: args.threads,
+        format: args.format,
+        min_severity: args.min_severity,
+        fail_on: args.fail_on,
+    }
+}
+
+fn admission(args: &Replay) -> Result<Admission, Failure> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from >= to
+    {
+        return Err(Failure::usage(format!("--from {from} is not before --to {to}")));
+    }
+    Ok(Admission {
+        from: args.from,
+        to: args.to,
+        accounts: args.account.iter().cloned().collect(),
+        regions: args.region.iter().cloned().collect(),
+    })
+}
+
+/// What to read. Nothing named means standard input, unless a person sits there and would wait for ever.
+fn paths(args: &Replay) -> Result<Vec<String>, Failure> {
+    match args.paths.is_empty() {
+        false => Ok(args.paths.clone()),
+        true if io::stdin().is_terminal() => {
+            Err(Failure::usage("nothing to read: name files or directories, or pipe records in"))
+        }
+        true => Ok(vec!["-".to_owned()]),
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX / 4))
+}
+
+/// An engine with empty memories, or with those of the newest snapshot.
+fn start(
+    state: Option<&Path>,
+    catalog: Arc<Catalog>,
+    context: Arc<Context>,
+    settings: engine::Settings,
+) -> Result<Engine, Failure> {
+    let Some(dir) = state else {
+        return Engine::new(catalog, context, settings).map_err(|error| Failure::new(Status::Usage, error));
+    };
+    let loaded = Store::new(dir).load().map_err(|error| Failure::new(Status::Usage, error))?;
+    for error in &loaded.passed_over {
+        console::say(&format!("warning: {error}; started from {} instead", loaded.path.display()));
+    }
+    Engine::restore(catalog, context, settings, &loaded.bytes).map_err(|error: EngineError| {
+        Failure::usage(format!("cannot start from {}: {error}", loaded.path.display()))
+    })
+}
+
+/// An output that is one of the inputs would destroy it before it is read.
+fn refuse_overwriting(plan: &Plan, args: &Replay) -> Result<(), Failure> {
+    for (flag, path) in [("--output", &args.output), ("--rejects", &args.rejects)] {
+        if let Some(item) = path.as_deref().and_then(|path| plan.reads(path)) {
+            return Err(Failure::usage(format!(
+                "{flag} would overwrite the input {}",
+                inert::plain(&item.id)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn open_sink(args: &Replay, format: Option<Format>) -> Result<Sink, Failure> {
+    let Some(path) = &args.output else {
+        let format = format.unwrap_or(if console::is_terminal() { Format::Table } else { Format::Ndjson });
+        return Ok(Sink::new(format, console::look(), Target::Stdout, Box::new(io::stdout())));
+    };
+    let (target, out) = create(path)?;
+    Ok(Sink::new(format.unwrap_or(Format::Ndjson), Look::default(), target, out))
+}
+
+fn open_rejects(args: &Replay) -> Result<Option<Rejects>, Failure> {
+    let Some(path) = &args.rejects else { return Ok(None) };
+    let (target, out) = create(path)?;
+    Ok(Some(Rejects::new(target, out)))
+}
+
+fn create(path: &Path) -> Result<(Target, Out), Failure> {
+    let target = Target::File(path.to_owned());
+    match File::create(path) {
+        Ok(file) => Ok((target, Box::new(file))),
+        Err(error) => Err(SinkError::new(&target, error).into()),
+    }
+}
+
+/// Turns an interrupt or a termination into a wish to stop after the current step.
+fn listen(stop: &Stop) -> Result<(), Failure> {
+    let stop = stop.clone();
+    ctrlc::set_handler(move || stop.ask()).map_err(|error| Failure::new(Status::Bug, error))
+}

@@ -1,0 +1,346 @@
+//! What a run came to: for people as text, for programs as one line of JSON.
+//!
+//! The numbers satisfy `restored + read = scored + filtered + rejected + duplicate + pending`. The fields of the JSON
+//! are stable and documented in the README; a test holds the two together.
+
+mod text;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::ndjson;
+use crate::alert::{Alert, Mode, Severity};
+use crate::decode::Reject;
+use crate::engine::scanned as engine;
+use crate::object::ObjectId;
+use crate::tally::Tally;
+use crate::time::Timestamp;
+
+/// Principals that are counted by name; beyond that alerts count under nobody.
+const PRINCIPALS_MAX: usize = 100_000;
+/// Alerts whose revisions are told from new alerts.
+const REVISIONS_MAX: usize = 1_000_000;
+/// Rejects and failed objects that are named in the text; the rest is a number.
+pub const NAMED_MAX: usize = 5;
+
+/// What was seen in the records that were scored.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    /// Event time of the earliest.
+    pub first: Option<Timestamp>,
+    /// Event time of the latest.
+    pub last: Option<Timestamp>,
+    /// How many accounts they concern.
+    pub accounts: u64,
+    /// How many regions they were made to.
+    pub regions: u64,
+    /// How many principals made them.
+    pub principals: u64,
+}
+
+impl Census {
+    /// The numbers of what the engine saw.
+    pub fn of(seen: &engine::Census) -> Census {
+        Census {
+            first: seen.span.map(|(first, _)| first),
+            last: seen.span.map(|(_, last)| last),
+            accounts: seen.accounts.len() as u64,
+            regions: seen.regions.len() as u64,
+            principals: seen.principals.len() as u64,
+        }
+    }
+}
+
+/// An object that the source could not hand over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Absent {
+    /// Its name.
+    pub object: ObjectId,
+    /// The name of the reason.
+    pub reason: &'static str,
+    /// Whether that is a failure; passed over on purpose otherwise.
+    pub is_failure: bool,
+    /// What the system said.
+    pub message: String,
+}
+
+/// Everything that a run came to.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Records and objects by fate, as the engine counts them.
+    pub tally: Tally,
+    /// What was seen in them.
+    pub census: Census,
+    /// What the source could not hand over.
+    pub absent: Vec<Absent>,
+    /// Alerts, whether shown or not.
+    pub alerts: Counts,
+    /// The first rejects, for people.
+    pub rejects: Vec<(ObjectId, Reject)>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// The most memory the process held, where the system says.
+    pub peak_memory_bytes: Option<u64>,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
+}
+
+/// Alerts by this and that. A revision counts once, under the highest severity that it reached.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    by_severity: BTreeMap<Severity, u64>,
+    by_detector: BTreeMap<String, u64>,
+    by_principal: HashMap<String, u64>,
+    revised: HashMap<String, Severity>,
+    worst: Option<Severity>,
+}
+
+impl Counts {
+    /// Counts one line. `has_revisions`: whether the same alert may come again.
+    pub fn add(&mut self, alert: &Alert, has_revisions: bool) {
+        if alert.mode == Mode::Alert {
+            self.worst = self.worst.max(Some(alert.severity));
+        }
+        if has_revisions && self.is_known(alert) {
+            return;
+        }
+        *self.by_severity.entry(alert.severity).or_default() += 1;
+        *self.by_detector.entry(alert.detector.name.clone()).or_default() += 1;
+        let name = alert.principal.name.as_deref().filter(|n| !n.is_empty()).unwrap_or(&alert.principal.id);
+        if let Some(n) = self.by_principal.get_mut(name) {
+            *n += 1;
+        } else if self.by_principal.len() < PRINCIPALS_MAX {
+            self.by_principal.insert(name.to_owned(), 1);
+        }
+    }
+
+    /// Whether an alert was counted; if its severity rose, it moves.
+    fn is_known(&mut self, alert: &Alert) -> bool {
+        match self.revised.get_mut(&alert.id) {
+            Some(before) => {
+                let before = std::mem::replace(before, alert.severity);
+                if let Some(n) = self.by_severity.get_mut(&before) {
+                    *n -= 1;
+                }
+                *self.by_severity.entry(alert.severity).or_default() += 1;
+                true
+            }
+            None => {
+                if self.revised.len() < REVISIONS_MAX {
+                    self.revised.insert(alert.id.clone(), alert.severity);
+                }
+                false
+            }
+        }
+    }
+
+    /// The highest severity of an alert that is meant to be acted upon; rehearsals are not.
+    pub fn worst(&self) -> Option<Severity> {
+        self.worst
+    }
+
+    /// How many.
+    pub fn total(&self) -> u64 {
+        self.by_severity.values().sum()
+    }
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    records: JsonRecords,
+    objects: JsonObjects,
+    alerts: JsonAlerts<'a>,
+    span: JsonSpan,
+    accounts: u64,
+    regions: u64,
+    principals: u64,
+    seconds: f64,
+    records_per_second: u64,
+    peak_memory_bytes: Option<u64>,
+    interrupted: bool,
+}
+
+#[derive(Serialize)]
+struct JsonRecords {
+    restored: u64,
+    read: u64,
+    scored: u64,
+    filtered: BTreeMap<&'static str, u64>,
+    rejected: BTreeMap<&'static str, u64>,
+    duplicate: u64,
+    pending: u64,
+    late: u64,
+    id_conflict: u64,
+}
+
+#[derive(Serialize)]
+struct JsonObjects {
+    read: u64,
+    skipped: BTreeMap<&'static str, u64>,
+    failed: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+struct JsonAlerts<'a> {
+    by_severity: BTreeMap<&'static str, u64>,
+    by_detector: &'a BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct JsonSpan {
+    first: Option<String>,
+    last: Option<String>,
+}
+
+impl Summary {
+    /// Writes one line of JSON.
+    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
+        let records = &self.tally.records;
+        let json = Json {
+            records: JsonRecords {
+                restored: records.restored,
+                read: records.read,
+                scored: records.scored,
+                filtered: records.filtered.iter().map(|(r, n)| (r.name(), *n)).collect(),
+                rejected: records.rejected.iter().map(|(r, n)| (r.name(), *n)).collect(),
+                duplicate: records.duplicate,
+                pending: records.pending,
+                late: records.late,
+                id_conflict: records.id_conflict,
+            },
+            objects: JsonObjects {
+                read: self.tally.objects.read,
+                skipped: self.skipped(),
+                failed: self.failed(),
+            },
+            alerts: JsonAlerts {
+                by_severity: Severity::ALL.into_iter().map(|s| (s.name(), self.alerts_of(s))).collect(),
+                by_detector: &self.alerts.by_detector,
+            },
+            span: JsonSpan {
+                first: self.census.first.map(|t| t.to_string()),
+                last: self.census.last.map(|t| t.to_string()),
+            },
+            accounts: self.census.accounts,
+            regions: self.census.regions,
+            principals: self.census.principals,
+            seconds: (self.elapsed.as_secs_f64() * 1e3).round() / 1e3,
+            records_per_second: self.records_per_second(),
+            peak_memory_bytes: self.peak_memory_bytes,
+            interrupted: self.interrupted,
+        };
+        ndjson::write_line(out, &json)
+    }
+
+    /// Objects that held nothing for us, by reason, the source's among them.
+    pub fn skipped(&self) -> BTreeMap<&'static str, u64> {
+        let known = self.tally.objects.skipped.iter().map(|(r, n)| (r.name(), *n)).collect();
+        self.with_absent(known, false)
+    }
+
+    /// Objects that could not be read to their end, by reason, the source's among them.
+    pub fn failed(&self) -> BTreeMap<&'static str, u64> {
+        let known = self.tally.objects.failed.iter().map(|(r, n)| (r.name(), *n)).collect();
+        self.with_absent(known, true)
+    }
+
+    fn with_absent(
+        &self,
+        mut known: BTreeMap<&'static str, u64>,
+        is_failure: bool,
+    ) -> BTreeMap<&'static str, u64> {
+        for absent in self.absent.iter().filter(|a| a.is_failure == is_failure) {
+            *known.entry(absent.reason).or_default() += 1;
+        }
+        known
+    }
+
+    /// Whether something of the input could not be read or understood.
+    pub fn is_incomplete(&self) -> bool {
+        let rejected: u64 = self.tally.records.rejected.values().sum();
+        rejected > 0 || !self.failed().is_empty()
+    }
+
+    fn alerts_of(&self, severity: Severity) -> u64 {
+        self.alerts.by_severity.get(&severity).copied().unwrap_or(0)
+    }
+
+    fn records_per_second(&self) -> u64 {
+        (self.tally.records.read as f64 / self.elapsed.as_secs_f64().max(1e-3)).round() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::alert;
+    use super::*;
+    use crate::tally::{FailReason, RejectReason};
+
+    pub(super) fn summary() -> Summary {
+        let mut summary = Summary { elapsed: Duration::from_secs(2), ..Summary::default() };
+        let records = &mut summary.tally.records;
+        (records.read, records.scored, records.duplicate, records.late) = (1_000, 900, 90, 50);
+        records.rejected.insert(RejectReason::BadJson, 10);
+        summary.tally.objects.failed.insert(FailReason::Io, 1);
+        summary.absent.push(Absent {
+            object: "d/\u{1b}[2J".into(),
+            reason: "denied",
+            is_failure: true,
+            message: "permission denied".to_owned(),
+        });
+        summary.alerts.add(&alert(), false);
+        summary
+    }
+
+    #[test]
+    fn the_json_line_has_exactly_the_documented_fields() {
+        let mut line = Vec::new();
+        summary().write_json(&mut line).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        let keys = |v: &serde_json::Value| v.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let mut top = keys(&json);
+        top.sort();
+        assert_eq!(
+            top,
+            [
+                "accounts",
+                "alerts",
+                "interrupted",
+                "objects",
+                "peak_memory_bytes",
+                "principals",
+                "records",
+                "records_per_second",
+                "regions",
+                "seconds",
+                "span"
+            ]
+        );
+        assert_eq!(json["records"]["rejected"]["bad_json"], 10);
+        assert_eq!(json["objects"]["failed"], serde_json::json!({"denied": 1, "io": 1}));
+        assert_eq!(json["alerts"]["by_severity"]["high"], 1);
+        assert_eq!(json["records_per_second"], 500);
+        assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
+    }
+
+    #[test]
+    fn a_revision_is_not_a_second_alert_and_moves_to_its_new_severity() {
+        let mut counts = Counts::default();
+        let mut revised = alert();
+        counts.add(&revised, true);
+        (revised.revision, revised.severity) = (2, Severity::Critical);
+        counts.add(&revised, true);
+        assert_eq!((counts.total(), counts.by_severity[&Severity::Critical]), (1, 1));
+        assert_eq!(counts.worst(), Some(Severity::Critical));
+    }
+
+    #[test]
+    fn a_rehearsal_does_not_turn_the_exit_status() {
+        let mut counts = Counts::default();
+        counts.add(&Alert { mode: Mode::DryRun, ..alert() }, false);
+        assert_eq!((counts.total(), counts.worst()), (1, None));
+    }
+}

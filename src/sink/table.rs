@@ -1,0 +1,206 @@
+//! Aligned columns for people.
+//!
+//! Widths are settled over the first rows and kept for the rest, so that a million alerts need no more memory than
+//! a few hundred.
+
+use std::io::{self, BufWriter, Write};
+
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle,
+    TableStyle, Width,
+};
+
+use super::{Look, Out};
+use crate::alert::{Alert, Identity, Outcome, Severity};
+use crate::inert;
+
+/// Rows over which the widths are settled.
+const ROWS_HELD: usize = 500;
+/// Bytes of a reason that are shown; the rest is in the other forms.
+const REASON_BYTES: usize = 160;
+/// Bytes of a name that are shown.
+const NAME_BYTES: usize = 48;
+
+const HEADER: [&str; 7] = ["TIME", "SEVERITY", "ALERT", "PRINCIPAL", "ACCOUNT / REGION", "SOURCE", "COUNT"];
+
+/// Writes rows, some of them later.
+pub struct Table {
+    look: Look,
+    out: BufWriter<Out>,
+    held: comfy_table::Table,
+    /// The widths of the columns, once they are settled.
+    widths: Option<Vec<u16>>,
+}
+
+impl Table {
+    pub(super) fn new(look: Look, out: Out) -> Table {
+        let mut held = blank(look);
+        held.set_header(HEADER.map(|name| styled(Cell::new(name), look, None, true)));
+        Table { look, out: BufWriter::new(out), held, widths: None }
+    }
+
+    pub(super) fn write(&mut self, alert: &Alert) -> io::Result<()> {
+        self.held.add_row(row(alert, self.look));
+        if self.held.row_count() >= ROWS_HELD { self.release() } else { Ok(()) }
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        if !self.held.is_empty() {
+            self.release()?;
+        }
+        self.out.flush()
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        let widths =
+            self.widths.get_or_insert_with(|| settle(self.held.column_max_content_widths(), self.look));
+        let fixed = |w: &u16| ColumnConstraint::Absolute(Width::Fixed(*w));
+        self.held.set_constraints(widths.iter().map(fixed));
+        for line in self.held.lines() {
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        self.held = blank(self.look);
+        self.out.flush()
+    }
+}
+
+/// The columns that give way where room is short, with the least they keep, in that order.
+const YIELDING: [(usize, u16); 3] = [(2, 26), (3, 14), (5, 17)];
+/// No column is wider than this, however much room there is.
+const WIDTH_MAX: u16 = 80;
+/// Spaces beside the content of a cell.
+const PADDING: u16 = 2;
+
+/// The width of each column, paddings included.
+fn settle(contents: Vec<u16>, look: Look) -> Vec<u16> {
+    let mut widths: Vec<u16> = contents.into_iter().map(|w| w.min(WIDTH_MAX) + PADDING).collect();
+    let Some(room) = look.width else { return widths };
+    for (column, least) in YIELDING {
+        let excess = widths.iter().sum::<u16>().saturating_sub(room);
+        widths[column] = widths[column].saturating_sub(excess).max(least.min(widths[column]));
+    }
+    widths
+}
+
+/// A table in the house's look: no lines but one under the header, colour only where it was asked for.
+pub fn blank(look: Look) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(
+        TableStyle::new()
+            .header_lines(ContentLineStyle::none())
+            .content_lines(ContentLineStyle::none())
+            .header_separator(LineStyle::none()),
+    );
+    if look.is_coloured {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// The width of the terminal, where there is one.
+pub fn terminal_width() -> Option<u16> {
+    comfy_table::Table::new().width()
+}
+
+/// A cell in a colour, where colours are wanted.
+pub fn styled(cell: Cell, look: Look, colour: Option<Color>, is_bold: bool) -> Cell {
+    if !look.is_coloured {
+        return cell;
+    }
+    let cell = if is_bold { cell.add_attribute(Attribute::Bold) } else { cell };
+    match colour {
+        Some(colour) => cell.fg(colour),
+        None => cell,
+    }
+}
+
+fn row(alert: &Alert, look: Look) -> Vec<Cell> {
+    let plain = |text: &str| inert::plain(text).into_owned();
+    let place = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), plain);
+    let mut what = plain(&alert.detector.title);
+    if alert.outcome != Outcome::Succeeded {
+        what.push_str(&format!(" ({})", alert.outcome.name()));
+    }
+    if let Some(reason) = alert.reasons.first() {
+        what.push('\n');
+        what.push_str(&inert::plain(&inert::clipped(reason, REASON_BYTES)));
+    }
+    let (colour, is_bold) = colour_of(alert.severity);
+    vec![
+        Cell::new(alert.time),
+        styled(Cell::new(alert.severity), look, colour, is_bold),
+        Cell::new(what),
+        Cell::new(who(&alert.principal)),
+        Cell::new(format!("{}\n{}", place(&alert.account), place(&alert.region))),
+        Cell::new(place(&alert.source.ip)),
+        Cell::new(alert.count).set_alignment(CellAlignment::Right),
+    ]
+}
+
+/// A principal as people call it, with its kind.
+fn who(identity: &Identity) -> String {
+    let name = identity.name.as_deref().filter(|n| !n.is_empty()).unwrap_or(&identity.id);
+    let name = inert::clipped(name, NAME_BYTES);
+    match (name.is_empty(), identity.kind.is_empty()) {
+        (true, _) => "-".to_owned(),
+        (false, true) => inert::plain(&name).into_owned(),
+        (false, false) => format!("{}\n{}", inert::plain(&name), inert::plain(&identity.kind)),
+    }
+}
+
+/// The colour of a severity, and whether it is bold.
+pub fn colour_of(severity: Severity) -> (Option<Color>, bool) {
+    match severity {
+        Severity::Critical => (Some(Color::Magenta), true),
+        Severity::High => (Some(Color::Red), true),
+        Severity::Medium => (Some(Color::Yellow), false),
+        Severity::Low => (Some(Color::Cyan), false),
+        Severity::Informational => (None, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, render};
+    use super::super::{Format, Look};
+    use super::*;
+
+    #[test]
+    fn a_row_says_when_what_who_where_and_how_often() {
+        let text = render(Format::Table, Look::default(), &[alert()]);
+        for part in
+            ["TIME", "2026-01-02T03:04:05Z", "high", "Trail stopped", "alice", "123456789012", "eu-west-1"]
+        {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn colour_comes_only_when_asked_for() {
+        let look = Look { is_coloured: true, width: Some(120) };
+        assert!(render(Format::Table, look, &[alert()]).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn columns_stay_where_they_are_after_the_widths_are_settled() {
+        let mut alerts = vec![alert(); ROWS_HELD * 2 + 3];
+        alerts[ROWS_HELD].detector.title =
+            "A title that is longer than any before it in this table".to_owned();
+        for look in [Look::default(), Look { is_coloured: false, width: Some(100) }] {
+            let text = render(Format::Table, look, &alerts);
+            let starts: std::collections::BTreeSet<_> =
+                text.lines().filter_map(|l| l.find("alice")).collect();
+            assert_eq!(starts.len(), 1, "{look:?} {starts:?}");
+            assert_eq!(text.matches("SEVERITY").count(), 1);
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_when_there_is_nothing_to_show() {
+        assert_eq!(render(Format::Table, Look::default(), &[]), "");
+    }
+}
