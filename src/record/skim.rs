@@ -20,6 +20,8 @@ const DEPTH_MAX: u32 = 60;
 #[derive(Clone, Copy, Debug)]
 pub struct Skim<'a> {
     texts: [&'a str; Column::COUNT],
+    /// Columns that were written, as bits.
+    seen: u64,
     /// `userIdentity.type`, or empty.
     pub identity_type: &'a str,
     /// `userIdentity.principalId`, or empty.
@@ -39,6 +41,12 @@ impl<'a> Skim<'a> {
     #[inline]
     pub fn text(&self, column: Column) -> &'a str {
         self.texts[column as usize]
+    }
+
+    /// Whether a top-level field was written at all, whatever its value.
+    #[inline]
+    pub fn has(&self, column: Column) -> bool {
+        self.seen & 1 << column as u32 != 0
     }
 }
 
@@ -298,6 +306,7 @@ impl<'a> Walk<'a, '_> {
             invoked_by: identity(IdentityKey::InvokedBy),
             access_key: identity(IdentityKey::AccessKeyId),
             texts: self.texts,
+            seen: self.seen,
             time,
         })
     }

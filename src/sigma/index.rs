@@ -1,7 +1,7 @@
 //! Picks the few rules that a record could match.
 //!
-//! Each rule is filed under one need: an `eventName` where its condition needs one of some, else another field that
-//! it needs, else under "always". Most records find nothing: two hashes, two probes, and the few fields that are left.
+//! Each rule is filed under what it needs: names of calls where its condition needs one of some, else other fields, else
+//! "always". Most records find nothing: a few hashes, a few probes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use aho_corasick::AhoCorasick;
 use hashbrown::HashTable;
 
 use super::ast::Expr;
-use super::needs::{self, How, Texts};
+use super::needs::{self, How, Key};
 use super::pattern::fold;
 use super::predicate::{Access, Asked};
 use crate::record::path::FieldPath;
@@ -51,10 +51,7 @@ struct Search {
     rules: Vec<u32>,
 }
 
-/// Fields by which rules are filed rather than by others, best first; those not named come between.
-const BEST: [&str; 3] = ["eventName", "errorCode", "errorMessage"];
-const LAST: [&str; 2] = ["eventSource", "userIdentity.type"];
-/// A field of its own bucket costs every record a look, so that it must serve this many rules.
+/// A field of its own costs every record a look, so that it must serve this many rules.
 const SHARED_MIN: usize = 2;
 
 impl Index {
@@ -199,81 +196,43 @@ fn hash_folded(bytes: &[u8]) -> u64 {
 
 /// Rules by field and text, while the index is made.
 #[derive(Default)]
-struct Filing<'e> {
-    equals: BTreeMap<&'e str, BTreeMap<String, Vec<u32>>>,
-    contains: BTreeMap<&'e str, BTreeMap<String, Vec<u32>>>,
-    always: Vec<u32>,
+struct Filing {
+    fields: BTreeMap<(How, String), BTreeMap<String, Vec<u32>>>,
+    always: BTreeSet<u32>,
 }
 
-impl<'e> Filing<'e> {
-    fn add(&mut self, rule: u32, expr: &'e Expr) {
-        let mut fields = BTreeSet::new();
-        needs::fields(expr, &mut fields);
-        let mut fields: Vec<&str> = fields.into_iter().filter(|f| is_cheap(f)).collect();
-        fields.sort_by_key(|f| rank(f));
-        let equal = fields.iter().find_map(|f| needs::texts(expr, f, How::Equals).map(|t| (*f, t)));
-        if let Some((field, texts)) = equal {
-            return file(&mut self.equals, field, texts, rule);
-        }
-        let found = fields.iter().find_map(|f| needs::texts(expr, f, How::Contains).map(|t| (*f, t)));
-        match found {
-            Some((field, texts)) => file(&mut self.contains, field, texts, rule),
-            None => self.always.push(rule),
+impl Filing {
+    fn add(&mut self, rule: u32, expr: &Expr) {
+        let Some(cover) = needs::cover(expr) else {
+            self.always.insert(rule);
+            return;
+        };
+        for Key { field, how, text } in cover.keys {
+            self.fields.entry((how, field)).or_default().entry(text).or_default().push(rule);
         }
     }
 
-    fn finish(mut self) -> Index {
+    fn finish(self) -> Index {
         let mut index = Index::default();
-        let mut equals: Vec<_> = std::mem::take(&mut self.equals).into_iter().collect();
-        equals.sort_by_key(|(field, _)| rank(field));
-        for (field, texts) in equals {
-            if BEST.contains(&field) || LAST.contains(&field) || n_rules(&texts) >= SHARED_MIN {
-                index.tables.push(Table::new(field, texts));
-            } else {
-                self.always.extend(texts.into_values().flatten());
+        let mut always = self.always;
+        let mut fields: Vec<_> = self.fields.into_iter().collect();
+        fields.sort_by_key(|((how, field), _)| needs::weight(field, *how));
+        for ((how, field), texts) in fields {
+            let rules: BTreeSet<u32> = texts.values().flatten().copied().collect();
+            let is_worth_it =
+                rules.len() >= SHARED_MIN || matches!(field.as_str(), "eventName" | "eventSource");
+            match how {
+                How::Equals if is_worth_it => index.tables.push(Table::new(&field, texts)),
+                How::Contains if is_worth_it => match Search::new(&field, &texts) {
+                    Some(search) => index.searches.push(search),
+                    None => always.extend(rules),
+                },
+                _ => always.extend(rules),
             }
         }
-        for (field, texts) in std::mem::take(&mut self.contains) {
-            match Search::new(field, &texts).filter(|_| n_rules(&texts) >= SHARED_MIN) {
-                Some(search) => index.searches.push(search),
-                None => self.always.extend(texts.into_values().flatten()),
-            }
-        }
-        self.always.sort_unstable();
-        self.always.dedup();
-        index.always = self.always;
+        index.always = always.into_iter().collect();
         index
     }
-}
-
-fn file<'e>(
-    by_field: &mut BTreeMap<&'e str, BTreeMap<String, Vec<u32>>>,
-    field: &'e str,
-    texts: Texts,
-    rule: u32,
-) {
-    let by_text = by_field.entry(field).or_default();
-    for text in texts {
-        by_text.entry(text).or_default().push(rule);
-    }
-}
-
-fn n_rules(texts: &BTreeMap<String, Vec<u32>>) -> usize {
-    texts.values().flatten().collect::<BTreeSet<_>>().len()
-}
-
-/// Facts are worked out anew for each that asks, which no bucket repays.
-fn is_cheap(field: &str) -> bool {
-    match Access::of(Some(&FieldPath::new(field))) {
-        Access::Path(path) => path.fact().is_none(),
-        Access::Column(..) | Access::Outcome => true,
-        Access::Denied | Access::Everything => false,
-    }
-}
-
-fn rank(field: &str) -> usize {
-    let last = || LAST.iter().position(|f| *f == field).map(|i| BEST.len() + 1 + i);
-    BEST.iter().position(|f| *f == field).or_else(last).unwrap_or(BEST.len())
 }
 
 #[cfg(test)]

@@ -1,40 +1,58 @@
 //! What a record must hold for a condition to be met at all.
 //!
-//! A rule need be asked only of records that meet its needs. Needs may be wider than the condition, never narrower.
+//! A cover is a set of keys of which every matching record holds at least one, so that a rule need be asked only of
+//! records that hold one. A cover may be wider than the condition, never narrower.
 
 use std::collections::BTreeSet;
 
 use super::ast::{Ask, Expr, Item, Wanted};
 use super::pattern::folded;
+use super::predicate::Access;
 
-/// Folded texts of which a field must hold one.
-pub(crate) type Texts = BTreeSet<String>;
+/// A text that a field holds, letters compared without case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) field: String,
+    pub(crate) how: How,
+    /// Folded.
+    pub(crate) text: String,
+}
 
-/// More texts than this are no help.
-const TEXTS_MAX: usize = 4096;
-/// Texts to be sought that are shorter than this are found everywhere.
-const SOUGHT_MIN: usize = 3;
-
-/// How a field must hold a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a field holds a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum How {
-    /// A string of it equals the text, letters compared without case.
+    /// A string of it equals the text.
     Equals,
-    /// A string of it contains the text, likewise.
+    /// A string of it contains the text.
     Contains,
 }
 
-/// The texts of which `field` must hold one for the condition to be met; `None` where it may hold anything.
-pub(crate) fn texts(expr: &Expr, field: &str, how: How) -> Option<Texts> {
+/// Keys of which a record must hold one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cover {
+    pub(crate) keys: BTreeSet<Key>,
+    /// How many records hold some key, roughly: the weight of its heaviest.
+    weight: u32,
+}
+
+/// More keys than this are no help.
+const KEYS_MAX: usize = 4096;
+/// Texts to be sought that are shorter than this are found everywhere.
+const SOUGHT_MIN: usize = 3;
+
+/// The best cover of a condition; `None` where a record may hold anything.
+pub(crate) fn cover(expr: &Expr) -> Option<Cover> {
     match expr {
-        Expr::Item(item) => of_item(item, field, how),
+        Expr::Item(item) => of_item(item),
         Expr::Not(_) => None,
-        Expr::All(parts) => parts.iter().filter_map(|p| texts(p, field, how)).min_by_key(BTreeSet::len),
+        Expr::All(parts) => parts.iter().filter_map(cover).min_by_key(|c| (c.weight, c.keys.len())),
         Expr::Any(parts) => {
-            let mut union = Texts::new();
+            let mut union = Cover::default();
             for part in parts {
-                union.extend(texts(part, field, how)?);
-                if union.len() > TEXTS_MAX {
+                let part = cover(part)?;
+                union.keys.extend(part.keys);
+                union.weight = union.weight.max(part.weight);
+                if union.keys.len() > KEYS_MAX {
                     return None;
                 }
             }
@@ -43,35 +61,54 @@ pub(crate) fn texts(expr: &Expr, field: &str, how: How) -> Option<Texts> {
     }
 }
 
-fn of_item(item: &Item, field: &str, how: How) -> Option<Texts> {
-    let Ask::Values(values) = &item.ask else { return None };
-    if values.differs || item.field.as_ref().is_none_or(|f| f.as_str() != field) {
+fn of_item(item: &Item) -> Option<Cover> {
+    let (Ask::Values(values), Some(path)) = (&item.ask, &item.field) else { return None };
+    if values.differs || !is_cheap(&Access::of(Some(path))) {
         return None;
     }
-    let of_group = |group: &Vec<Wanted>| group.iter().map(|w| text(w, how)).collect::<Option<Texts>>();
-    if values.every {
-        return values.groups.iter().filter_map(of_group).min_by_key(BTreeSet::len);
-    }
-    let groups: Option<Vec<Texts>> = values.groups.iter().map(of_group).collect();
-    groups.map(|groups| groups.into_iter().flatten().collect())
+    let field = path.as_str();
+    let by = |how: How| {
+        let of_group = |group: &Vec<Wanted>| group.iter().map(|w| key(field, how, w)).collect::<Option<_>>();
+        let keys: Option<BTreeSet<Key>> = match values.every {
+            true => values.groups.iter().filter_map(of_group).min_by_key(BTreeSet::len),
+            false => {
+                let groups: Option<Vec<BTreeSet<Key>>> = values.groups.iter().map(of_group).collect();
+                groups.map(|groups| groups.into_iter().flatten().collect())
+            }
+        };
+        keys.map(|keys| Cover { keys, weight: weight(field, how) })
+    };
+    by(How::Equals).or_else(|| by(How::Contains))
 }
 
-fn text(wanted: &Wanted, how: How) -> Option<String> {
+fn key(field: &str, how: How, wanted: &Wanted) -> Option<Key> {
     let Wanted::Text(pattern) = wanted else { return None };
-    match how {
-        How::Equals => pattern.literal().map(folded),
-        How::Contains => {
-            let text = folded(pattern.longest_text());
-            (text.len() >= SOUGHT_MIN && text.is_ascii()).then_some(text)
-        }
+    let text = match how {
+        How::Equals => folded(pattern.literal()?),
+        How::Contains => folded(pattern.longest_text()),
+    };
+    let is_useful = how == How::Equals || text.len() >= SOUGHT_MIN && text.is_ascii();
+    is_useful.then(|| Key { field: field.to_owned(), how, text })
+}
+
+/// How common one value of a field is: names of calls are many, services and kinds of identity are few.
+pub(crate) fn weight(field: &str, how: How) -> u32 {
+    match (how, field) {
+        (How::Equals, "eventName" | "trail.action") => 1,
+        (How::Equals, "errorCode" | "errorMessage") => 2,
+        (How::Equals, "eventSource" | "trail.service") => 10,
+        (How::Equals, "userIdentity.type" | "eventType" | "awsRegion" | "trail.outcome") => 20,
+        (How::Equals, _) => 5,
+        (How::Contains, "userAgent") => 15,
+        (How::Contains, _) => 30,
     }
 }
 
-/// Every field that a condition asks for the value of, by its name.
-pub(crate) fn fields<'e>(expr: &'e Expr, out: &mut BTreeSet<&'e str>) {
-    match expr {
-        Expr::Item(item) => out.extend(item.field.as_ref().map(|f| f.as_str())),
-        Expr::Not(part) => fields(part, out),
-        Expr::All(parts) | Expr::Any(parts) => parts.iter().for_each(|p| fields(p, out)),
+/// Most facts are worked out anew for each that asks, which no index repays.
+fn is_cheap(access: &Access) -> bool {
+    match access {
+        Access::Path(path) => path.fact().is_none(),
+        Access::Column(..) | Access::Outcome | Access::Action | Access::Service => true,
+        Access::Denied | Access::Everything => false,
     }
 }

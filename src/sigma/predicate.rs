@@ -7,7 +7,7 @@ use super::alternatives::{Alternatives, Buffers};
 use super::ast::{Ask, Expr, FieldRefs, Item, Values};
 use super::reference;
 use crate::alert::Outcome;
-use crate::record::derived::Fact;
+use crate::record::derived::{self, Fact};
 use crate::record::path::FieldPath;
 use crate::record::value::{Datum, Value};
 use crate::record::{Column, Record};
@@ -36,6 +36,9 @@ pub(crate) enum Access {
     /// The outcome is worked out once a record.
     Outcome,
     Denied,
+    /// `service:Name`
+    Action,
+    Service,
     /// Every value, and the record as a whole.
     Everything,
 }
@@ -63,6 +66,8 @@ impl Access {
         match (path.fact(), path.whole_column()) {
             (Some(Fact::Outcome), _) => Access::Outcome,
             (Some(Fact::Denied), _) => Access::Denied,
+            (Some(Fact::Action), _) => Access::Action,
+            (Some(Fact::Service), _) => Access::Service,
             (_, Some(column)) => Access::Column(column, path.clone()),
             _ => Access::Path(path.clone()),
         }
@@ -80,6 +85,11 @@ impl Access {
             Access::Path(path) => path.any(asked.record, &mut f),
             Access::Outcome => f(Datum::Str(asked.outcome.name())),
             Access::Denied => f(Datum::Bool(asked.outcome == Outcome::Denied)),
+            Access::Action => action(asked.record, f),
+            Access::Service => {
+                let service = derived::service(asked.record);
+                !service.is_empty() && f(Datum::Str(service))
+            }
             Access::Everything => f(asked.record.root.datum()) || leaves(asked.record.root, &mut f),
         }
     }
@@ -89,10 +99,37 @@ impl Access {
         match self {
             Access::Outcome | Access::Denied => 1,
             Access::Column(..) => 2,
-            Access::Path(path) if path.fact().is_some() => 100,
-            Access::Path(_) => 20,
+            Access::Action | Access::Service => 10,
+            Access::Path(path) => path.fact().map_or(20, fact_cost),
             Access::Everything => 10_000,
         }
+    }
+}
+
+/// What [`derived::action`] says, put together without a string of its own.
+fn action(record: &Record<'_>, mut f: impl FnMut(Datum<'_>) -> bool) -> bool {
+    let (service, name) = (derived::service(record), record.event_name());
+    if service.is_empty() || name.is_empty() {
+        return false;
+    }
+    let mut buffer = [0u8; 128];
+    let length = service.len() + 1 + name.len();
+    if length > buffer.len() {
+        return f(Datum::Str(&format!("{service}:{name}")));
+    }
+    buffer[..service.len()].copy_from_slice(service.as_bytes());
+    buffer[service.len()] = b':';
+    buffer[service.len() + 1..length].copy_from_slice(name.as_bytes());
+    std::str::from_utf8(&buffer[..length]).is_ok_and(|text| f(Datum::Str(text)))
+}
+
+/// A rough price of a fact: policies are read in depth, places are looked up in files.
+fn fact_cost(fact: Fact) -> u32 {
+    match fact {
+        Fact::GrantsPublic | Fact::GrantsForeign | Fact::GrantsAdmin | Fact::GrantsConditioned => 5_000,
+        Fact::Country | Fact::City | Fact::Asn => 2_000,
+        Fact::Principal | Fact::PrincipalName | Fact::Actor | Fact::Session => 300,
+        _ => 100,
     }
 }
 

@@ -92,10 +92,6 @@ impl RuleSet {
         RuleSet { rules, index: Index::new(&needs), sources }
     }
 
-    #[cfg(test)]
-    pub(crate) fn index_for_test(&self) -> &Index {
-        &self.index
-    }
     /// How many rules there are.
     pub fn len(&self) -> usize {
         self.rules.len()
