@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod decode;
 mod engine;
+mod engine_state;
 mod engine_world;
 mod record;
 mod sigma;
