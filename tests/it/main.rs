@@ -7,6 +7,7 @@ mod engine;
 mod engine_state;
 mod engine_world;
 mod record;
+mod replay;
 mod sigma;
 mod sink;
 mod synth;
