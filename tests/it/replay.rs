@@ -45,7 +45,9 @@ fn context() -> Arc<Context> {
 
 fn catalog() -> Arc<Catalog> {
     let mut loader = CatalogLoader::default();
-    trailhound::run::add_builtin(&mut loader);
+    for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
     loader.file("correlations.yml", CORRELATIONS);
     Arc::new(loader.load(&context()).unwrap_or_else(|faults| panic!("{faults:?}")).0)
 }
