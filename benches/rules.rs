@@ -91,11 +91,15 @@ impl trailhound::decode::Visitor for Records {
 fn sets(context: &Context) -> Vec<(&'static str, Catalog)> {
     let mut sets = vec![("rules", Catalog::default())];
     let mut loader = CatalogLoader::default();
-    trailhound::run::add_builtin(&mut loader);
+    for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
     sets.push(("embedded", loader.load(context).expect("the pack is sound").0));
     if let Some(corpus) = std::env::var_os("TRAILHOUND_CORPUS") {
         let mut loader = CatalogLoader::default();
-        trailhound::run::add_builtin(&mut loader);
+        for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
         for dir in ["rules/sigmahq/rules", "rules/suzaku-rules"] {
             add_rules(&mut loader, &Path::new(&corpus).join(dir));
         }

@@ -18,7 +18,9 @@ fn main() {
     let archive = Archive::generate();
     let context = Arc::new(Context::default());
     let mut loader = CatalogLoader::default();
-    trailhound::run::add_builtin(&mut loader);
+    for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
     let pack = Arc::new(loader.load(&context).expect("the pack is sound").0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     let scan = |catalog: &Arc<Catalog>| {

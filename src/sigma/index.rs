@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use aho_corasick::AhoCorasick;
 use hashbrown::HashTable;
 
+use super::access::Access;
 use super::ast::Expr;
+use super::glance::{Glance, Glanced};
 use super::needs::{self, How, Key};
 use super::pattern::fold;
-use super::predicate::{Access, Asked};
+use super::predicate::Asked;
 use crate::record::path::FieldPath;
 use crate::record::value::Datum;
 
@@ -79,6 +81,33 @@ impl Index {
         if n_sources > 1 {
             out.sort_unstable();
             out.dedup();
+        }
+    }
+}
+
+impl Index {
+    /// The same for a quick look: rules that might match, in no order, some of them twice.
+    #[inline]
+    pub(crate) fn might_match(&self, glanced: &Glanced<'_, '_>, folded: &mut String, out: &mut Vec<u32>) {
+        out.clear();
+        out.extend_from_slice(&self.always);
+        for table in &self.tables {
+            glanced.look(&table.access, |glance| match glance {
+                Glance::Absent | Glance::Value(Datum::Null) => {}
+                Glance::Value(Datum::Str(text)) => {
+                    out.extend_from_slice(table.find(text, folded).unwrap_or_default());
+                }
+                _ => out.extend_from_slice(&table.rules),
+            });
+        }
+        for search in &self.searches {
+            glanced.look(&search.access, |glance| match glance {
+                Glance::Absent | Glance::Value(Datum::Null) => {}
+                Glance::Value(Datum::Str(text)) => {
+                    search.find(text, folded, out);
+                }
+                _ => out.extend_from_slice(&search.rules),
+            });
         }
     }
 }
@@ -156,18 +185,25 @@ impl Search {
                 n += 2;
                 return true;
             };
-            let mut text = text;
-            if !text.is_ascii() {
-                folded.clear();
-                fold(text, folded);
-                text = folded;
-            }
-            for found in self.automaton.find_overlapping_iter(text) {
-                out.extend_from_slice(&self.rules_by_text[found.pattern().as_usize()]);
-                n += 1;
-            }
+            n += self.find(text, folded, out);
             false
         });
+        n
+    }
+
+    /// Adds the rules of every text that stands in this one; returns how many stand there.
+    fn find(&self, text: &str, folded: &mut String, out: &mut Vec<u32>) -> usize {
+        let mut text = text;
+        if !text.is_ascii() {
+            folded.clear();
+            fold(text, folded);
+            text = folded;
+        }
+        let mut n = 0;
+        for found in self.automaton.find_overlapping_iter(text) {
+            out.extend_from_slice(&self.rules_by_text[found.pattern().as_usize()]);
+            n += 1;
+        }
         n
     }
 }

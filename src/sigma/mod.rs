@@ -3,7 +3,7 @@
 //! In reading order: [`yaml`] gives nodes that know where they stood; [`document`] makes rules, correlations and
 //! filters of them, with [`detection`], [`condition`], [`modifier`] and [`value`] for the parts of a rule; [`ast`] is
 //! what a rule means. [`predicate`] and [`alternatives`] make that fast, [`index`] picks the few rules that a record
-//! could match, and [`oracle`] is the slow twin of it all.
+//! could match, [`glance`] tells of most records without their tape that none does, and [`oracle`] is the slow twin of it all.
 //!
 //! Every fault of a file is reported with its place and a remedy, none stops the others from being found.
 
@@ -11,6 +11,7 @@ pub mod fault;
 #[doc(hidden)]
 pub mod oracle;
 
+pub(crate) mod access;
 pub(crate) mod alternatives;
 pub(crate) mod ast;
 pub(crate) mod condition;
@@ -19,6 +20,7 @@ pub(crate) mod detection;
 pub(crate) mod document;
 pub(crate) mod encode;
 pub(crate) mod extension;
+pub(crate) mod glance;
 pub(crate) mod index;
 pub(crate) mod meta;
 pub(crate) mod modifier;

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use super::access::Access;
 use super::ast::{Ask, Expr, Item, Wanted};
 use super::pattern::folded;
-use super::predicate::Access;
 
 /// A text that a field holds, letters compared without case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,7 +107,7 @@ pub(crate) fn weight(field: &str, how: How) -> u32 {
 /// Most facts are worked out anew for each that asks, which no index repays.
 fn is_cheap(access: &Access) -> bool {
     match access {
-        Access::Path(path) => path.fact().is_none(),
+        Access::Path(path, _) => path.fact().is_none(),
         Access::Column(..) | Access::Outcome | Access::Action | Access::Service => true,
         Access::Denied | Access::Everything => false,
     }

@@ -3,14 +3,15 @@
 //! The tree has the shape of the rule with its cheapest questions first. Asking allocates nothing once the buffers have
 //! grown, and text is folded at most once a value.
 
+use super::access::Access;
 use super::alternatives::{Alternatives, Buffers};
 use super::ast::{Ask, Expr, FieldRefs, Item, Values};
+use super::glance::{Glance, Glanced, Verdict};
 use super::reference;
 use crate::alert::Outcome;
-use crate::record::derived::{self, Fact};
+use crate::record::Record;
 use crate::record::path::FieldPath;
-use crate::record::value::{Datum, Value};
-use crate::record::{Column, Record};
+use crate::record::value::Datum;
 
 /// A condition over one record.
 #[derive(Clone, Debug)]
@@ -28,21 +29,6 @@ pub(crate) struct Test {
     check: Check,
 }
 
-/// How a field is reached.
-#[derive(Clone, Debug)]
-pub(crate) enum Access {
-    Column(Column, FieldPath),
-    Path(FieldPath),
-    /// The outcome is worked out once a record.
-    Outcome,
-    Denied,
-    /// `service:Name`
-    Action,
-    Service,
-    /// Every value, and the record as a whole.
-    Everything,
-}
-
 #[derive(Clone, Debug)]
 enum Check {
     Exists(bool),
@@ -58,87 +44,6 @@ enum Check {
 pub(crate) struct Asked<'r, 'a> {
     pub(crate) record: &'r Record<'a>,
     pub(crate) outcome: Outcome,
-}
-
-impl Access {
-    pub(crate) fn of(field: Option<&FieldPath>) -> Access {
-        let Some(path) = field else { return Access::Everything };
-        match (path.fact(), path.whole_column()) {
-            (Some(Fact::Outcome), _) => Access::Outcome,
-            (Some(Fact::Denied), _) => Access::Denied,
-            (Some(Fact::Action), _) => Access::Action,
-            (Some(Fact::Service), _) => Access::Service,
-            (_, Some(column)) => Access::Column(column, path.clone()),
-            _ => Access::Path(path.clone()),
-        }
-    }
-
-    /// Calls `f` with each value until it says `true`; says whether it did.
-    #[inline]
-    pub(crate) fn any(&self, asked: &Asked<'_, '_>, mut f: impl FnMut(Datum<'_>) -> bool) -> bool {
-        match self {
-            Access::Column(column, path) => match asked.record.column(*column).map(Value::datum) {
-                None => false,
-                Some(Datum::Node(_)) => path.any(asked.record, &mut f),
-                Some(scalar) => f(scalar),
-            },
-            Access::Path(path) => path.any(asked.record, &mut f),
-            Access::Outcome => f(Datum::Str(asked.outcome.name())),
-            Access::Denied => f(Datum::Bool(asked.outcome == Outcome::Denied)),
-            Access::Action => action(asked.record, f),
-            Access::Service => {
-                let service = derived::service(asked.record);
-                !service.is_empty() && f(Datum::Str(service))
-            }
-            Access::Everything => f(asked.record.root.datum()) || leaves(asked.record.root, &mut f),
-        }
-    }
-
-    /// A rough price in nanoseconds.
-    fn cost(&self) -> u32 {
-        match self {
-            Access::Outcome | Access::Denied => 1,
-            Access::Column(..) => 2,
-            Access::Action | Access::Service => 10,
-            Access::Path(path) => path.fact().map_or(20, fact_cost),
-            Access::Everything => 10_000,
-        }
-    }
-}
-
-/// What [`derived::action`] says, put together without a string of its own.
-fn action(record: &Record<'_>, mut f: impl FnMut(Datum<'_>) -> bool) -> bool {
-    let (service, name) = (derived::service(record), record.event_name());
-    if service.is_empty() || name.is_empty() {
-        return false;
-    }
-    let mut buffer = [0u8; 128];
-    let length = service.len() + 1 + name.len();
-    if length > buffer.len() {
-        return f(Datum::Str(&format!("{service}:{name}")));
-    }
-    buffer[..service.len()].copy_from_slice(service.as_bytes());
-    buffer[service.len()] = b':';
-    buffer[service.len() + 1..length].copy_from_slice(name.as_bytes());
-    std::str::from_utf8(&buffer[..length]).is_ok_and(|text| f(Datum::Str(text)))
-}
-
-/// A rough price of a fact: policies are read in depth, places are looked up in files.
-fn fact_cost(fact: Fact) -> u32 {
-    match fact {
-        Fact::GrantsPublic | Fact::GrantsForeign | Fact::GrantsAdmin | Fact::GrantsConditioned => 5_000,
-        Fact::Country | Fact::City | Fact::Asn => 2_000,
-        Fact::Principal | Fact::PrincipalName | Fact::Actor | Fact::Session => 300,
-        _ => 100,
-    }
-}
-
-/// Offers every value below one that is neither object nor array.
-fn leaves(value: Value<'_>, f: &mut dyn FnMut(Datum<'_>) -> bool) -> bool {
-    match value.datum() {
-        Datum::Node(node) => node.items().any(|v| leaves(v, f)) || node.entries().any(|(_, v)| leaves(v, f)),
-        scalar => f(scalar),
-    }
 }
 
 impl Predicate {
@@ -162,6 +67,34 @@ impl Predicate {
             Predicate::Any(parts) => parts.iter().any(|p| p.holds(asked, buffers)),
             Predicate::Not(part) => !part.holds(asked, buffers),
             Predicate::Test(test) => test.check.holds(&test.access, asked, buffers),
+        }
+    }
+
+    /// What a quick look at a record says of it.
+    pub(crate) fn glance(&self, glanced: &Glanced<'_, '_>, buffers: &mut Buffers) -> Verdict {
+        match self {
+            Predicate::All(parts) => {
+                let mut verdict = Verdict::Holds;
+                for part in parts {
+                    verdict = verdict.min(part.glance(glanced, buffers));
+                    if verdict == Verdict::Fails {
+                        break;
+                    }
+                }
+                verdict
+            }
+            Predicate::Any(parts) => {
+                let mut verdict = Verdict::Fails;
+                for part in parts {
+                    verdict = verdict.max(part.glance(glanced, buffers));
+                    if verdict == Verdict::Holds {
+                        break;
+                    }
+                }
+                verdict
+            }
+            Predicate::Not(part) => part.glance(glanced, buffers).not(),
+            Predicate::Test(test) => glanced.look(&test.access, |glance| test.check.glance(&glance, buffers)),
         }
     }
 
@@ -225,6 +158,26 @@ impl Check {
                 _ => false,
             },
         }
+    }
+
+    /// The same for a field of one value, as a quick look sees it.
+    fn glance(&self, glance: &Glance<'_>, buffers: &mut Buffers) -> Verdict {
+        let value = match glance {
+            Glance::Unknown => return Verdict::Open,
+            Glance::Absent => None,
+            Glance::Value(datum) => Some(datum),
+        };
+        Verdict::of(match self {
+            Check::Exists(wanted) => value.is_some() == *wanted,
+            Check::Some(wanted) => value.is_some_and(|datum| wanted.accept(datum, buffers)),
+            Check::NullOr(wanted) => value.is_none_or(|datum| wanted.accept(datum, buffers)),
+            Check::Differs(listed) => value.is_some_and(|d| differs(d) && !listed.accept(d, buffers)),
+            Check::Every(checks) => {
+                let verdicts = checks.iter().map(|check| check.glance(glance, buffers));
+                return verdicts.min().unwrap_or(Verdict::Holds);
+            }
+            Check::Fields(_) => return Verdict::Open,
+        })
     }
 
     fn cost(&self) -> u32 {

@@ -2,10 +2,13 @@
 
 use super::alternatives::Buffers;
 use super::ast::Expr;
+use super::glance::{Glanced, Verdict};
 use super::index::Index;
 use super::predicate::{Asked, Predicate};
 use crate::alert::Outcome;
 use crate::record::Record;
+use crate::record::context::Context;
+use crate::record::skim::Skim;
 
 /// Compiled rules with the index that picks candidates.
 #[derive(Clone, Debug, Default)]
@@ -115,6 +118,30 @@ impl RuleSet {
             }
         }
         debug_assert!(hits.is_sorted(), "hits are to come out ascending");
+    }
+}
+
+impl RuleSet {
+    /// Whether some rule might match, as far as a quick look at a record (`raw`: its bytes) can tell. `false` is certain.
+    #[inline]
+    pub fn may_match(
+        &self,
+        skim: &Skim<'_>,
+        raw: &[u8],
+        context: &Context,
+        scratch: &mut MatchScratch,
+    ) -> bool {
+        let MatchScratch { candidates, folded, buffers } = scratch;
+        let glanced = Glanced::new(skim, raw, context);
+        self.index.might_match(&glanced, folded, candidates);
+        candidates.iter().any(|candidate| {
+            let rule = &self.rules[*candidate as usize];
+            let mut is_open = |c: &Predicate| c.glance(&glanced, buffers) != Verdict::Fails;
+            match glanced.outcome {
+                Some(outcome) => rule.condition_for(outcome).is_some_and(is_open),
+                None => is_open(&rule.condition) || rule.denied.as_ref().is_some_and(is_open),
+            }
+        })
     }
 }
 

@@ -100,6 +100,8 @@ pub(crate) struct Call {
     pub bucket: Option<String>,
     pub key: Option<String>,
     pub issues: Option<String>,
+    pub session: Option<String>,
+    pub issues_session: Option<String>,
 }
 
 impl Call {
@@ -115,6 +117,8 @@ impl Call {
             bucket: None,
             key: None,
             issues: None,
+            session: None,
+            issues_session: None,
         }
     }
 
@@ -134,6 +138,8 @@ impl Call {
         builder.put(Text::PrincipalName, Some(&format!("name{}", self.who)));
         builder.put(Text::AccessKey, self.key.as_deref());
         builder.put(Text::IssuedKey, self.issues.as_deref());
+        builder.put(Text::Session, self.session.as_deref());
+        builder.put(Text::IssuedPrincipal, self.issues_session.as_deref());
         builder.capture(0, &self.ip);
         if let Some(bucket) = &self.bucket {
             builder.capture(1, bucket);
@@ -163,7 +169,7 @@ impl Call {
     }
 
     fn wanted(&self) -> bool {
-        !self.matches.is_empty() || self.issues.is_some()
+        !self.matches.is_empty() || self.issues.is_some() || self.issues_session.is_some()
     }
 }
 

@@ -1,0 +1,124 @@
+//! What a quick look at a record says of a condition: that it holds, that it fails, or neither.
+//!
+//! A skim knows the texts at the top of a record and a few of its identity. Where those alone refute every rule, the
+//! record need not be parsed in depth. Whatever a skim does not know leaves a condition open, never refuted.
+
+use super::access::{Access, Shortcut, service_of, with_action};
+use crate::alert::Outcome;
+use crate::record::context::Context;
+use crate::record::network::is_global_service;
+use crate::record::skim::Skim;
+use crate::record::value::Datum;
+use crate::record::{Column, without_api_date};
+
+/// What is known of a condition, in the order in which `and` takes the least and `or` the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verdict {
+    Fails,
+    Open,
+    Holds,
+}
+
+impl Verdict {
+    #[inline]
+    pub(crate) fn of(holds: bool) -> Verdict {
+        if holds { Verdict::Holds } else { Verdict::Fails }
+    }
+
+    #[inline]
+    pub(crate) fn not(self) -> Verdict {
+        match self {
+            Verdict::Fails => Verdict::Holds,
+            Verdict::Open => Verdict::Open,
+            Verdict::Holds => Verdict::Fails,
+        }
+    }
+}
+
+/// What is known of a field.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Glance<'a> {
+    Unknown,
+    Absent,
+    Value(Datum<'a>),
+}
+
+/// A record that was skimmed.
+pub(crate) struct Glanced<'r, 'a> {
+    skim: &'r Skim<'a>,
+    raw: &'r [u8],
+    context: &'r Context,
+    /// `None`: not known.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl<'r, 'a> Glanced<'r, 'a> {
+    #[inline]
+    pub(crate) fn new(skim: &'r Skim<'a>, raw: &'r [u8], context: &'r Context) -> Glanced<'r, 'a> {
+        let code = skim.text(Column::ErrorCode);
+        let is_plain_success = !skim.has(Column::ErrorCode)
+            && !skim.has(Column::ErrorMessage)
+            && skim.text(Column::EventSource) != "signin.amazonaws.com";
+        let outcome = match code {
+            "" => is_plain_success.then_some(Outcome::Succeeded),
+            code => Some(Outcome::of_code(code)),
+        };
+        Glanced { skim, raw, context, outcome }
+    }
+
+    /// Lends what is known of a field.
+    #[inline]
+    pub(crate) fn look<R>(&self, access: &Access, f: impl FnOnce(Glance<'_>) -> R) -> R {
+        let skim = self.skim;
+        match access {
+            Access::Column(column, _) => f(match skim.text(*column) {
+                "" if skim.has(*column) => Glance::Unknown,
+                "" => Glance::Absent,
+                text => Glance::Value(Datum::Str(text)),
+            }),
+            Access::Path(_, shortcut) => f(self.shortcut(shortcut)),
+            Access::Outcome => {
+                f(self.outcome.map_or(Glance::Unknown, |o| Glance::Value(Datum::Str(o.name()))))
+            }
+            Access::Denied => {
+                f(self.outcome.map_or(Glance::Unknown, |o| Glance::Value(Datum::Bool(o == Outcome::Denied))))
+            }
+            Access::Action => {
+                let service = service_of(skim.text(Column::EventSource));
+                with_action(service, without_api_date(skim.text(Column::EventName)), |text| {
+                    f(text.map_or(Glance::Absent, |text| Glance::Value(Datum::Str(text))))
+                })
+            }
+            Access::Service => f(known(service_of(skim.text(Column::EventSource)))),
+            Access::Everything => f(Glance::Unknown),
+        }
+    }
+
+    #[inline]
+    fn shortcut(&self, shortcut: &Shortcut) -> Glance<'a> {
+        let skim = self.skim;
+        match shortcut {
+            Shortcut::None => Glance::Unknown,
+            Shortcut::Key(key) if key.find(self.raw).is_none() => Glance::Absent,
+            Shortcut::Key(_) => Glance::Unknown,
+            Shortcut::IdentityType => known(skim.identity_type),
+            Shortcut::PrincipalId => known(skim.principal_id),
+            Shortcut::Arn => known(skim.arn),
+            Shortcut::InvokedBy => known(skim.invoked_by),
+            Shortcut::AccessKey => known(skim.access_key),
+            Shortcut::KnownRegion if self.context.regions.is_empty() => Glance::Absent,
+            Shortcut::KnownRegion => {
+                Glance::Value(Datum::Bool(self.context.regions.contains(skim.text(Column::AwsRegion))))
+            }
+            Shortcut::GlobalService => {
+                Glance::Value(Datum::Bool(is_global_service(skim.text(Column::EventSource))))
+            }
+        }
+    }
+}
+
+/// A text that a skim found; an empty one may be absent or something else than text.
+#[inline]
+fn known(text: &str) -> Glance<'_> {
+    if text.is_empty() { Glance::Unknown } else { Glance::Value(Datum::Str(text)) }
+}
