@@ -34,7 +34,8 @@ pub struct Archive {
 impl Archive {
     /// Generates the archive that all benches use. Its size: `TRAILHOUND_BENCH_RECORDS`, 500,000 by default.
     pub fn generate() -> Archive {
-        let n_records = std::env::var("TRAILHOUND_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500_000);
+        let n_records =
+            std::env::var("TRAILHOUND_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500_000);
         let world = World::new(Plan::bench(n_records));
         let mut archive = Archive { files: Vec::new(), n_records: 0, n_bytes: 0 };
         for file in world.files() {

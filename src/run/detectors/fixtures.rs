@@ -72,7 +72,8 @@ pub fn test(dir: Option<&Path>) -> Result<Status, Failure> {
         match bench.fixtures.get(&detector.name) {
             Some(text) => bench.detector(&detector.name, text, &mut report),
             None => {
-                report.fail(&detector.name, &[format!("no fixtures: write fixtures/{}.json", detector.name)])
+                let fault = format!("no fixtures: write fixtures/{}.json", detector.name);
+                report.fail(&detector.name, &[fault]);
             }
         }
     }
