@@ -51,13 +51,14 @@ pub(crate) fn summary(output: &Output) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
-/// A record on which `trail-stopped-or-deleted` fires, at this minute.
+/// A record on which `trail-stopped-or-deleted` fires and nothing else, at this minute.
 pub(crate) fn stop_logging(minute: u32, id: &str) -> Value {
     json!({
         "eventVersion": "1.11",
         "userIdentity": {
             "type": "IAMUser", "principalId": "AIDAEXAMPLEALICE00001", "arn": "arn:aws:iam::111122223333:user/alice",
-            "accountId": "111122223333", "accessKeyId": "AKIAEXAMPLEALICE0001", "userName": "alice"
+            "accountId": "111122223333", "accessKeyId": "ASIAEXAMPLEALICE0001", "userName": "alice",
+            "sessionContext": {"attributes": {"creationDate": "2026-01-05T09:58:00Z", "mfaAuthenticated": "true"}}
         },
         "eventTime": format!("2026-01-05T10:{minute:02}:00Z"),
         "eventSource": "cloudtrail.amazonaws.com",

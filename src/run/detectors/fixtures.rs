@@ -266,7 +266,7 @@ impl Report {
     fn pass(&mut self, slug: &str, [fires, quiet, denied]: [usize; 3]) {
         self.n_passed += 1;
         self.n_cases += fires + quiet + denied;
-        self.text.push_str(&format!("ok    {slug:<52} {fires} fires, {quiet} quiet, {denied} denied\n"));
+        self.text.push_str(&format!("ok    {slug:<52} fires {fires}, quiet {quiet}, denied {denied}\n"));
     }
 
     fn fail(&mut self, slug: &str, faults: &[String]) {

@@ -162,16 +162,8 @@ fn an_interrupt_ends_the_run_with_what_was_done_and_130() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The pipe is opened and never written to, as a source that hangs.
-    let open = {
-        let pipe = pipe.clone();
-        std::thread::spawn(move || {
-            let file = fs::OpenOptions::new().write(true).open(pipe).unwrap();
-            std::thread::sleep(Duration::from_secs(8));
-            drop(file);
-        })
-    };
-    std::thread::sleep(Duration::from_secs(2));
+    // Opened and never written to, as a source that hangs. Opening waits until the program reads.
+    let held = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
     let asked = Instant::now();
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
@@ -186,5 +178,5 @@ fn an_interrupt_ends_the_run_with_what_was_done_and_130() {
     assert_eq!((&summary["interrupted"], &summary["records"]["scored"]), (&json!(true), &json!(1)));
     assert_eq!(super::stdout(&output).lines().count(), 1, "the alert until then is written");
     assert_eq!(fs::read_dir(dir.path().join("state")).unwrap().count(), 0, "no snapshot of a part");
-    open.join().unwrap();
+    drop(held);
 }
