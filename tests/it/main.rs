@@ -1,4 +1,5 @@
 //! Tests from outside: what users see, and promises that span modules.
+#![allow(clippy::unwrap_used)] // clippy knows test functions, not their helpers
 
 mod cli;
 mod config;
