@@ -1,5 +1,5 @@
 //! Tests from outside: what users see, and promises that span modules.
-#![allow(clippy::unwrap_used)] // clippy knows test functions, not their helpers
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // clippy knows test functions, not their helpers
 
 mod cli;
 mod config;
