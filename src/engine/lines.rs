@@ -15,7 +15,7 @@ use crate::record::entry_point::{EntryPoint, Os};
 use crate::record::event::{Event, EventBuilder, EventFacts, Text};
 use crate::record::parser::Parser;
 use crate::record::principal::{self, Principal};
-use crate::record::skim::{Skim, Skimmer};
+use crate::record::skim::{IdentityKey, Skim, Skimmer};
 use crate::record::value::{Datum, Value};
 use crate::record::{Column, Record, without_api_date};
 use crate::sigma::MatchScratch;
@@ -190,7 +190,12 @@ impl Lens {
             return false;
         }
         part.scanned.n_read += 1;
-        let principal = coarse_principal(skim.principal_id, skim.arn, skim.invoked_by);
+        let identity = |key| skim.identity(key);
+        let principal = coarse_principal(
+            identity(IdentityKey::PrincipalId),
+            identity(IdentityKey::Arn),
+            identity(IdentityKey::InvokedBy),
+        );
         part.count(skim.time, account, region, principal);
         let identity = hash::stable64_of(&[account, skim.text(Column::EventId)]);
         let content = content_of(skim.text(Column::EventTime), source, name);

@@ -54,13 +54,15 @@ impl FieldPath {
         &self.text
     }
 
-    /// Its last key as it stands in compact JSON: `"toPort":`. A record whose bytes do not hold it lacks the field, unless
-    /// something in it is escaped. `None` for derived facts, and for keys that would be escaped themselves.
-    pub fn key_text(&self) -> Option<String> {
+    /// Its last key, where that stands in JSON text as it is. A record whose bytes do not hold it lacks the field, unless
+    /// there are Unicode escapes: also inside strings that hold JSON a key stands bare, if its quotes do not. `None` for
+    /// derived facts, and for keys that may be written otherwise.
+    pub fn key_text(&self) -> Option<&str> {
         let is_index = |key: &str| key.bytes().all(|b| b.is_ascii_digit());
         let key = self.steps.iter().rev().map(|step| &*step.key).find(|key| !is_index(key))?;
-        let plain = self.fact().is_none() && !key.contains(['"', '\\']) && !key.contains(char::is_control);
-        plain.then(|| format!("\"{key}\":"))
+        let plain =
+            self.fact().is_none() && !key.contains(['"', '\\', '/']) && !key.contains(char::is_control);
+        plain.then_some(key)
     }
 
     /// The derived fact that it names, if it names one.

@@ -5,6 +5,7 @@ use crate::alert::Outcome;
 use crate::record::Column;
 use crate::record::derived::{self, Fact};
 use crate::record::path::FieldPath;
+use crate::record::skim::IdentityKey;
 use crate::record::value::{Datum, Value};
 
 /// How a field is reached.
@@ -28,11 +29,7 @@ pub(crate) enum Shortcut {
     None,
     /// That it is absent, where its key stands nowhere in the record's bytes.
     Key(Box<memchr::memmem::Finder<'static>>),
-    IdentityType,
-    PrincipalId,
-    Arn,
-    InvokedBy,
-    AccessKey,
+    Identity(IdentityKey),
     KnownRegion,
     GlobalService,
 }
@@ -90,15 +87,15 @@ impl Access {
 impl Shortcut {
     fn of(path: &FieldPath) -> Shortcut {
         match path.as_str() {
-            "userIdentity.type" => Shortcut::IdentityType,
-            "userIdentity.principalId" => Shortcut::PrincipalId,
-            "userIdentity.arn" => Shortcut::Arn,
-            "userIdentity.invokedBy" => Shortcut::InvokedBy,
-            "userIdentity.accessKeyId" => Shortcut::AccessKey,
+            "userIdentity.type" => Shortcut::Identity(IdentityKey::Type),
+            "userIdentity.principalId" => Shortcut::Identity(IdentityKey::PrincipalId),
+            "userIdentity.arn" => Shortcut::Identity(IdentityKey::Arn),
+            "userIdentity.invokedBy" => Shortcut::Identity(IdentityKey::InvokedBy),
+            "userIdentity.accessKeyId" => Shortcut::Identity(IdentityKey::AccessKeyId),
             "trail.known_region" => Shortcut::KnownRegion,
             "trail.global_service" => Shortcut::GlobalService,
             _ => path.key_text().map_or(Shortcut::None, |key| {
-                Shortcut::Key(Box::new(memchr::memmem::Finder::new(&key).into_owned()))
+                Shortcut::Key(Box::new(memchr::memmem::Finder::new(key).into_owned()))
             }),
         }
     }

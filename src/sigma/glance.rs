@@ -101,11 +101,11 @@ impl<'r, 'a> Glanced<'r, 'a> {
             Shortcut::None => Glance::Unknown,
             Shortcut::Key(key) if key.find(self.raw).is_none() => Glance::Absent,
             Shortcut::Key(_) => Glance::Unknown,
-            Shortcut::IdentityType => known(skim.identity_type),
-            Shortcut::PrincipalId => known(skim.principal_id),
-            Shortcut::Arn => known(skim.arn),
-            Shortcut::InvokedBy => known(skim.invoked_by),
-            Shortcut::AccessKey => known(skim.access_key),
+            Shortcut::Identity(key) => match skim.identity(*key) {
+                "" if skim.may_have(*key) => Glance::Unknown,
+                "" => Glance::Absent,
+                text => Glance::Value(Datum::Str(text)),
+            },
             Shortcut::KnownRegion if self.context.regions.is_empty() => Glance::Absent,
             Shortcut::KnownRegion => {
                 Glance::Value(Datum::Bool(self.context.regions.contains(skim.text(Column::AwsRegion))))
