@@ -122,6 +122,7 @@ fn fact_cost(fact: Fact) -> u32 {
     match fact {
         Fact::GrantsPublic | Fact::GrantsForeign | Fact::GrantsAdmin | Fact::GrantsConditioned => 5_000,
         Fact::Country | Fact::City | Fact::Asn => 2_000,
+        Fact::KnownRegion | Fact::GlobalService | Fact::ReadOnly | Fact::ViaVpce => 10,
         Fact::Principal | Fact::PrincipalName | Fact::Actor | Fact::Session => 300,
         _ => 100,
     }

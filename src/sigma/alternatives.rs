@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use aho_corasick::AhoCorasick;
 use ipnet::IpNet;
+use memchr::memmem;
 use regex::Regex;
 
 use super::ast::Wanted;
@@ -42,10 +43,13 @@ pub(crate) struct Alternatives {
     numbers: Vec<Number>,
     compares: Vec<(Compare, Number)>,
     times: Vec<(TimePart, Compare, Number)>,
-    regexes: Vec<Regex>,
+    /// Expressions, each with what to seek before it is tried.
+    regexes: Vec<(Regex, memmem::Finder<'static>)>,
     networks: Vec<IpNet>,
     /// Whether some text is compared without case.
     folds: bool,
+    /// Whether text can only be one of the literals.
+    is_plain: bool,
 }
 
 /// From so many literals on, they are searched for by halves.
@@ -68,13 +72,23 @@ impl Alternatives {
                 }
                 Wanted::Compare(compare, bound) => this.compares.push((*compare, *bound)),
                 Wanted::Time(part, compare, bound) => this.times.push((*part, *compare, *bound)),
-                Wanted::Regex(regex) => this.regexes.push(regex.clone()),
+                Wanted::Regex(regex, required) => {
+                    this.regexes.push((regex.clone(), memmem::Finder::new(required).into_owned()));
+                }
                 Wanted::Cidr(network) => this.networks.push(*network),
             }
         }
         this.folds |= !literals.is_empty() || !anywhere.is_empty();
         this.add_literals(&literals);
         this.add_anywhere(&anywhere);
+        this.is_plain = this.sorted.is_empty()
+            && this.patterns.is_empty()
+            && this.anywhere.is_none()
+            && this.regexes.is_empty()
+            && this.numbers.is_empty()
+            && this.compares.is_empty()
+            && this.times.is_empty()
+            && this.networks.is_empty();
         this
     }
 
@@ -139,11 +153,20 @@ impl Alternatives {
     #[inline]
     pub(crate) fn accept(&self, datum: &Datum<'_>, buffers: &mut Buffers) -> bool {
         match datum {
+            Datum::Str(text) if self.is_plain => self.accept_literal(text, &mut buffers.folded),
             Datum::Str(text) => self.accept_text(text, &mut buffers.folded) || self.accept_reading(text),
             Datum::Null => self.null,
             Datum::Node(node) => self.accept_node(*node, buffers),
             scalar => self.accept_scalar(scalar, buffers),
         }
+    }
+
+    /// Compares text with a few literals. Most differ in length, which is seen before anything is folded.
+    #[inline]
+    fn accept_literal(&self, text: &str, folded: &mut String) -> bool {
+        let as_it_is = Hay { raw: text, folded: None };
+        self.literals.iter().any(|m| m.fits(&as_it_is))
+            || !text.is_ascii() && self.literals.iter().any(|m| m.fits(&folded_hay(text, folded)))
     }
 
     /// Compares text with texts.
@@ -166,7 +189,9 @@ impl Alternatives {
     fn is_found_in(&self, hay: &Hay<'_>) -> bool {
         self.patterns.iter().any(|m| m.fits(hay))
             || self.anywhere.as_ref().is_some_and(|a| a.is_match(hay.folded.unwrap_or(hay.raw)))
-            || self.regexes.iter().any(|r| r.is_match(hay.raw))
+            || self.regexes.iter().any(|(regex, required)| {
+                required.find(hay.raw.as_bytes()).is_some() && regex.is_match(hay.raw)
+            })
     }
 
     /// Reads text as a number, a time or an address.

@@ -68,7 +68,8 @@ pub(crate) enum Wanted {
     Number(Number, String),
     Compare(Compare, Number),
     Time(TimePart, Compare, Number),
-    Regex(Regex),
+    /// An expression, and a text that whatever it matches contains.
+    Regex(Regex, String),
     Cidr(IpNet),
 }
 
@@ -98,7 +99,7 @@ impl Wanted {
     pub(crate) fn searches_text(&self) -> bool {
         match self {
             Wanted::Text(pattern) => pattern.literal().is_none(),
-            Wanted::Regex(_) => true,
+            Wanted::Regex(..) => true,
             _ => false,
         }
     }

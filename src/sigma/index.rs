@@ -11,9 +11,11 @@ use hashbrown::HashTable;
 use super::access::Access;
 use super::ast::Expr;
 use super::glance::{Glance, Glanced};
+use super::misses::Misses;
 use super::needs::{self, How, Key};
 use super::pattern::fold;
 use super::predicate::Asked;
+use crate::hash;
 use crate::record::path::FieldPath;
 use crate::record::value::Datum;
 
@@ -25,6 +27,15 @@ pub(crate) struct Index {
     /// By what a field contains.
     searches: Vec<Search>,
     always: Vec<u32>,
+    /// Changes with what is sought.
+    id: u64,
+}
+
+/// Buffers that looking up uses again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Lookup {
+    folded: String,
+    misses: Misses,
 }
 
 /// Rules by what one field equals.
@@ -32,6 +43,8 @@ pub(crate) struct Index {
 struct Table {
     access: Access,
     entries: HashTable<Entry>,
+    /// The lengths of its texts, as bits; most misses of a small table differ in length already.
+    lengths: u64,
     /// All of its rules: what a field that holds no string could match.
     rules: Vec<u32>,
 }
@@ -53,9 +66,6 @@ struct Search {
     rules: Vec<u32>,
 }
 
-/// A field of its own costs every record a look, so that it must serve this many rules.
-const SHARED_MIN: usize = 2;
-
 impl Index {
     /// Files rules, given as their positions and what must hold for them.
     pub(crate) fn new(rules: &[Expr]) -> Index {
@@ -68,15 +78,15 @@ impl Index {
 
     /// Puts the positions of all rules that the record could match into `out`, ascending.
     #[inline]
-    pub(crate) fn candidates(&self, asked: &Asked<'_, '_>, folded: &mut String, out: &mut Vec<u32>) {
+    pub(crate) fn candidates(&self, asked: &Asked<'_, '_>, lookup: &mut Lookup, out: &mut Vec<u32>) {
         out.clear();
         out.extend_from_slice(&self.always);
         let mut n_sources = usize::from(!self.always.is_empty());
         for table in &self.tables {
-            n_sources += table.collect(asked, folded, out);
+            n_sources += table.collect(asked, &mut lookup.folded, out);
         }
-        for search in &self.searches {
-            n_sources += search.collect(asked, folded, out);
+        for (i, search) in self.searches.iter().enumerate() {
+            n_sources += search.collect((self.id, i), asked, lookup, out);
         }
         if n_sources > 1 {
             out.sort_unstable();
@@ -88,23 +98,23 @@ impl Index {
 impl Index {
     /// The same for a quick look: rules that might match, in no order, some of them twice.
     #[inline]
-    pub(crate) fn might_match(&self, glanced: &Glanced<'_, '_>, folded: &mut String, out: &mut Vec<u32>) {
+    pub(crate) fn might_match(&self, glanced: &Glanced<'_, '_>, lookup: &mut Lookup, out: &mut Vec<u32>) {
         out.clear();
         out.extend_from_slice(&self.always);
         for table in &self.tables {
             glanced.look(&table.access, |glance| match glance {
                 Glance::Absent | Glance::Value(Datum::Null) => {}
                 Glance::Value(Datum::Str(text)) => {
-                    out.extend_from_slice(table.find(text, folded).unwrap_or_default());
+                    out.extend_from_slice(table.find(text, &mut lookup.folded).unwrap_or_default());
                 }
                 _ => out.extend_from_slice(&table.rules),
             });
         }
-        for search in &self.searches {
+        for (i, search) in self.searches.iter().enumerate() {
             glanced.look(&search.access, |glance| match glance {
                 Glance::Absent | Glance::Value(Datum::Null) => {}
                 Glance::Value(Datum::Str(text)) => {
-                    search.find(text, folded, out);
+                    search.find((self.id, i), text, lookup, out);
                 }
                 _ => out.extend_from_slice(&search.rules),
             });
@@ -115,14 +125,15 @@ impl Index {
 impl Table {
     fn new(field: &str, texts: BTreeMap<String, Vec<u32>>) -> Table {
         let mut entries = HashTable::with_capacity(texts.len());
-        let mut rules = BTreeSet::new();
+        let (mut rules, mut lengths) = (BTreeSet::new(), 0);
         for (text, filed) in texts {
+            lengths |= length_bit(&text);
             rules.extend(filed.iter().copied());
             let hash = hash_folded(text.as_bytes());
             entries.insert_unique(hash, Entry { hash, text: text.into(), rules: filed.into() }, |e| e.hash);
         }
         let access = Access::of(Some(&FieldPath::new(field)));
-        Table { access, entries, rules: rules.into_iter().collect() }
+        Table { access, entries, lengths, rules: rules.into_iter().collect() }
     }
 
     /// Adds what the record finds; returns from how many lists.
@@ -158,6 +169,9 @@ impl Table {
             fold(text, folded);
             text = folded;
         }
+        if self.lengths & length_bit(text) == 0 {
+            return None;
+        }
         let hash = hash_folded(text.as_bytes());
         let found = self.entries.find(hash, |e| e.hash == hash && text.eq_ignore_ascii_case(&e.text));
         found.map(|e| &*e.rules)
@@ -174,7 +188,13 @@ impl Search {
         Some(Search { access, automaton, rules_by_text, rules: rules.into_iter().collect() })
     }
 
-    fn collect(&self, asked: &Asked<'_, '_>, folded: &mut String, out: &mut Vec<u32>) -> usize {
+    fn collect(
+        &self,
+        (owner, number): (u64, usize),
+        asked: &Asked<'_, '_>,
+        lookup: &mut Lookup,
+        out: &mut Vec<u32>,
+    ) -> usize {
         let mut n = 0;
         self.access.any(asked, |datum| {
             let Datum::Str(text) = datum else {
@@ -185,27 +205,44 @@ impl Search {
                 n += 2;
                 return true;
             };
-            n += self.find(text, folded, out);
+            n += self.find((owner, number), text, lookup, out);
             false
         });
         n
     }
 
-    /// Adds the rules of every text that stands in this one; returns how many stand there.
-    fn find(&self, text: &str, folded: &mut String, out: &mut Vec<u32>) -> usize {
-        let mut text = text;
-        if !text.is_ascii() {
-            folded.clear();
-            fold(text, folded);
-            text = folded;
-        }
-        let mut n = 0;
-        for found in self.automaton.find_overlapping_iter(text) {
-            out.extend_from_slice(&self.rules_by_text[found.pattern().as_usize()]);
-            n += 1;
-        }
-        n
+    /// Adds the rules of every text that stands in this one; returns from how many lists, or 2 for several.
+    #[inline]
+    fn find(
+        &self,
+        (owner, number): (u64, usize),
+        text: &str,
+        lookup: &mut Lookup,
+        out: &mut Vec<u32>,
+    ) -> usize {
+        let Lookup { folded, misses } = lookup;
+        let before = out.len();
+        misses.is_miss(owner, number, text, || {
+            let mut text = text;
+            if !text.is_ascii() {
+                folded.clear();
+                fold(text, folded);
+                text = folded;
+            }
+            for found in self.automaton.find_overlapping_iter(text) {
+                out.extend_from_slice(&self.rules_by_text[found.pattern().as_usize()]);
+            }
+            out.len() > before
+        });
+        // Several texts may stand there, each with its rules.
+        if out.len() > before { 2 } else { 0 }
     }
+}
+
+/// The length of a text as one of 64 bits; the last stands for all that are longer.
+#[inline]
+fn length_bit(text: &str) -> u64 {
+    1 << text.len().min(63)
 }
 
 /// A hash that upper and lower case of ASCII letters share. What else it makes equal (`@` and `` ` ``) is told apart by
@@ -254,16 +291,17 @@ impl Filing {
         let mut fields: Vec<_> = self.fields.into_iter().collect();
         fields.sort_by_key(|((how, field), _)| needs::weight(field, *how));
         for ((how, field), texts) in fields {
-            let rules: BTreeSet<u32> = texts.values().flatten().copied().collect();
-            let is_worth_it =
-                rules.len() >= SHARED_MIN || matches!(field.as_str(), "eventName" | "eventSource");
             match how {
-                How::Equals if is_worth_it => index.tables.push(Table::new(&field, texts)),
-                How::Contains if is_worth_it => match Search::new(&field, &texts) {
-                    Some(search) => index.searches.push(search),
-                    None => always.extend(rules),
+                How::Equals => index.tables.push(Table::new(&field, texts)),
+                How::Contains => match Search::new(&field, &texts) {
+                    Some(search) => {
+                        let sought: Vec<&str> =
+                            texts.keys().map(String::as_str).chain([field.as_str()]).collect();
+                        index.id = index.id.rotate_left(1) ^ hash::stable64_of(&sought);
+                        index.searches.push(search);
+                    }
+                    None => always.extend(texts.into_values().flatten()),
                 },
-                _ => always.extend(rules),
             }
         }
         index.always = always.into_iter().collect();

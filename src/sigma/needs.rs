@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use super::access::Access;
+use super::access::{Access, Shortcut};
 use super::ast::{Ask, Expr, Item, Wanted};
 use super::pattern::folded;
+use crate::record::path::FieldPath;
 
 /// A text that a field holds, letters compared without case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,25 +83,31 @@ fn of_item(item: &Item) -> Option<Cover> {
 }
 
 fn key(field: &str, how: How, wanted: &Wanted) -> Option<Key> {
-    let Wanted::Text(pattern) = wanted else { return None };
-    let text = match how {
-        How::Equals => folded(pattern.literal()?),
-        How::Contains => folded(pattern.longest_text()),
+    let text = match (wanted, how) {
+        (Wanted::Text(pattern), How::Equals) => folded(pattern.literal()?),
+        (Wanted::Text(pattern), How::Contains) => folded(pattern.longest_text()),
+        (Wanted::Regex(_, required), How::Contains) => folded(required),
+        _ => return None,
     };
     let is_useful = how == How::Equals || text.len() >= SOUGHT_MIN && text.is_ascii();
     is_useful.then(|| Key { field: field.to_owned(), how, text })
 }
 
-/// How common one value of a field is: names of calls are many, services and kinds of identity are few.
+/// How much a key costs: how common one value of the field is, since names of calls are many and services are few; and
+/// whether a quick look at the record knows the field.
 pub(crate) fn weight(field: &str, how: How) -> u32 {
-    match (how, field) {
-        (How::Equals, "eventName" | "trail.action") => 1,
-        (How::Equals, "errorCode" | "errorMessage") => 2,
-        (How::Equals, "eventSource" | "trail.service") => 10,
-        (How::Equals, "userIdentity.type" | "eventType" | "awsRegion" | "trail.outcome") => 20,
-        (How::Equals, _) => 5,
-        (How::Contains, "userAgent") => 15,
-        (How::Contains, _) => 30,
+    let access = Access::of(Some(&FieldPath::new(field)));
+    match (how, field, access) {
+        (How::Equals, "eventName" | "trail.action", _) => 1,
+        (How::Equals, "errorCode" | "errorMessage", _) => 2,
+        (How::Equals, "eventSource" | "trail.service", _) => 10,
+        (How::Equals, "eventType" | "awsRegion" | "trail.outcome", _) => 20,
+        (How::Equals, _, Access::Column(..)) => 5,
+        (How::Equals, _, Access::Path(_, shortcut)) if shortcut != Shortcut::None => 20,
+        (How::Equals, ..) => 40,
+        (How::Contains, _, Access::Column(..)) => 15,
+        (How::Contains, _, Access::Path(_, shortcut)) if shortcut != Shortcut::None => 25,
+        (How::Contains, ..) => 50,
     }
 }
 

@@ -122,7 +122,7 @@ fn is(value: &Copied, wanted: &Wanted) -> bool {
         (Copied::Whole { json, bare, .. }, Wanted::Text(p)) => {
             wanted.searches_text() && (fits(p, json) || fits(p, bare))
         }
-        (Copied::Whole { json, bare, .. }, Wanted::Regex(r)) => r.is_match(json) || r.is_match(bare),
+        (Copied::Whole { json, bare, .. }, Wanted::Regex(r, _)) => r.is_match(json) || r.is_match(bare),
         (Copied::Whole { .. }, _) => false,
         (Copied::Scalar { text, number, is_string }, Wanted::Text(p)) => {
             let same_number = || p.literal().and_then(Number::parse).is_some_and(|n| *number == Some(n));
@@ -134,7 +134,7 @@ fn is(value: &Copied, wanted: &Wanted) -> bool {
         (Copied::Scalar { number, .. }, Wanted::Compare(c, bound)) => {
             number.is_some_and(|n| c.holds(n, *bound))
         }
-        (Copied::Scalar { text, .. }, Wanted::Regex(r)) => r.is_match(text),
+        (Copied::Scalar { text, .. }, Wanted::Regex(r, _)) => r.is_match(text),
         (Copied::Scalar { text, is_string, .. }, Wanted::Time(part, compare, bound)) => {
             *is_string && Timestamp::parse(text).is_some_and(|t| compare.holds(part.of(t), *bound))
         }

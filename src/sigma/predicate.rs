@@ -50,8 +50,8 @@ impl Predicate {
     /// Makes a condition ready.
     pub(crate) fn new(expr: &Expr) -> Predicate {
         match expr {
-            Expr::All(parts) => Predicate::All(cheapest_first(parts)),
-            Expr::Any(parts) => Predicate::Any(cheapest_first(parts)),
+            Expr::All(parts) => Predicate::All(cheapest_first(parts, Predicate::cost_in_all)),
+            Expr::Any(parts) => Predicate::Any(cheapest_first(parts, Predicate::cost)),
             Expr::Not(part) => Predicate::Not(Box::new(Predicate::new(part))),
             Expr::Item(item) => {
                 let (access, check) = (Access::of(item.field.as_ref()), Check::new(item));
@@ -98,6 +98,14 @@ impl Predicate {
         }
     }
 
+    /// Exceptions come late: they seldom decide anything.
+    fn cost_in_all(&self) -> u32 {
+        match self {
+            Predicate::Not(_) => self.cost().saturating_mul(8).saturating_add(50),
+            _ => self.cost(),
+        }
+    }
+
     fn cost(&self) -> u32 {
         match self {
             Predicate::All(parts) | Predicate::Any(parts) => {
@@ -109,9 +117,9 @@ impl Predicate {
     }
 }
 
-fn cheapest_first(parts: &[Expr]) -> Box<[Predicate]> {
+fn cheapest_first(parts: &[Expr], cost: fn(&Predicate) -> u32) -> Box<[Predicate]> {
     let mut parts: Vec<Predicate> = parts.iter().map(Predicate::new).collect();
-    parts.sort_by_cached_key(Predicate::cost);
+    parts.sort_by_cached_key(cost);
     parts.into()
 }
 

@@ -3,7 +3,7 @@
 use super::alternatives::Buffers;
 use super::ast::Expr;
 use super::glance::{Glanced, Verdict};
-use super::index::Index;
+use super::index::{Index, Lookup};
 use super::predicate::{Asked, Predicate};
 use crate::alert::Outcome;
 use crate::record::Record;
@@ -60,7 +60,7 @@ struct CompiledRule {
 #[derive(Debug, Default)]
 pub struct MatchScratch {
     candidates: Vec<u32>,
-    folded: String,
+    lookup: Lookup,
     buffers: Buffers,
 }
 
@@ -108,9 +108,9 @@ impl RuleSet {
     /// Puts the catalogue indices of all rules that match a record into `hits`, ascending.
     pub fn matches(&self, record: &Record<'_>, scratch: &mut MatchScratch, hits: &mut Vec<u32>) {
         hits.clear();
-        let MatchScratch { candidates, folded, buffers } = scratch;
+        let MatchScratch { candidates, lookup, buffers } = scratch;
         let asked = Asked { record, outcome: Outcome::of(record) };
-        self.index.candidates(&asked, folded, candidates);
+        self.index.candidates(&asked, lookup, candidates);
         for candidate in candidates.iter() {
             let rule = &self.rules[*candidate as usize];
             if rule.condition_for(asked.outcome).is_some_and(|c| c.holds(&asked, buffers)) {
@@ -131,9 +131,9 @@ impl RuleSet {
         context: &Context,
         scratch: &mut MatchScratch,
     ) -> bool {
-        let MatchScratch { candidates, folded, buffers } = scratch;
+        let MatchScratch { candidates, lookup, buffers } = scratch;
         let glanced = Glanced::new(skim, raw, context);
-        self.index.might_match(&glanced, folded, candidates);
+        self.index.might_match(&glanced, lookup, candidates);
         candidates.iter().any(|candidate| {
             let rule = &self.rules[*candidate as usize];
             let mut is_open = |c: &Predicate| c.glance(&glanced, buffers) != Verdict::Fails;

@@ -11,6 +11,7 @@ use super::fault::{Faults, Place};
 use super::modifier::{Modifiers, RegexFlags, TimePart};
 use super::number::{Compare, Number};
 use super::pattern::{Pattern, Piece, Shape, split};
+use super::required;
 use super::yaml::{Kind, Meaning, Node, Scalar};
 
 /// The most memory a compiled regular expression may take.
@@ -96,7 +97,10 @@ impl<'a> Reading<'a> {
             .size_limit(REGEX_BYTES_MAX)
             .build();
         let error = match built {
-            Ok(regex) => return Some(Wanted::Regex(regex)),
+            Ok(regex) => {
+                let required = if flags.ignore_case { String::new() } else { required::text(text) };
+                return Some(Wanted::Regex(regex, required));
+            }
             Err(error) => error,
         };
         let (message, remedy) = explain_regex(&error);

@@ -1,5 +1,7 @@
 //! Sigma rules: what they mean, what is wrong with them, and that the index never loses a match.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail and report like tests")]
+
 mod agreement;
 mod catalogue;
 mod meaning;

@@ -94,7 +94,7 @@ fn resolve(
         };
         match found {
             Some(base) if base == at => {
-                faults.error(*place, "a correlation over itself", "name another rule")
+                faults.error(*place, "a correlation over itself", "name another rule");
             }
             Some(base) => bases.extend(outcomes(base, wants_denied, &loading.entries[base], *place, faults)),
             None => unknown(reference, *place, loading, faults),

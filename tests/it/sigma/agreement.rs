@@ -71,6 +71,8 @@ fn item() -> impl Strategy<Value = String> {
         "|lt: 42",
         "|re: '^[A-Z]'",
         "|re|i: 'put|get'",
+        "|re: '.+bject'",
+        "|re: '(Get|Put)Us*er?'",
         "|neq: null",
         ": '*Obj*'",
         ": 'p?tob*'",
