@@ -85,6 +85,11 @@ impl Access {
 }
 
 impl Shortcut {
+    /// Whether a quick look knows the value itself.
+    pub(crate) fn knows_texts(&self) -> bool {
+        !matches!(self, Shortcut::None | Shortcut::Key(_))
+    }
+
     fn of(path: &FieldPath) -> Shortcut {
         match path.as_str() {
             "userIdentity.type" => Shortcut::Identity(IdentityKey::Type),
