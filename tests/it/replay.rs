@@ -21,6 +21,7 @@ correlation:
     rules: [offensive-user-agent.denied]
     group-by: [trail.principal]
     timespan: 10m
+    generate: true
     condition: {gte: 3}
 level: high
 trailhound: {}
@@ -33,6 +34,7 @@ correlation:
     rules: [many-offensive-calls]
     group-by: [trail.account]
     timespan: 1d
+    generate: true
     condition: {gte: 1}
 level: critical
 trailhound: {}
