@@ -143,7 +143,11 @@ fn rejects_are_3_listed_and_free_of_secrets() {
     assert_eq!(keys, ["excerpt", "length", "object", "offset", "reason"]);
     let mut everything = [output.stdout, output.stderr, text.into_bytes()].concat();
     for file in fs::read_dir(state).unwrap() {
-        everything.extend(fs::read(file.unwrap().path()).unwrap());
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        let body = memchr::memmem::find(&bytes, b"\x28\xb5\x2f\xfd").expect("a state is compressed");
+        let body = zstd::decode_all(&bytes[body..]).expect("a sound state");
+        assert!(memchr::memmem::find(&body, b"id-1").is_some(), "the state holds the record");
+        everything.extend(body);
     }
     assert!(memchr::memmem::find(&everything, canary.as_bytes()).is_none(), "the canary got out");
 }
