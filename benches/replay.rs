@@ -18,7 +18,8 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let archive = Archive::generate();
-    let context = Arc::new(trailhound::config::Config::default().context().expect("the defaults are sound"));
+    let defaults = trailhound::config::load(None, &trailhound::config::Overrides::default());
+    let context = Arc::new(defaults.expect("the defaults are sound").context);
     let catalog = Arc::new(catalog(&context));
     println!("catalogue: {} detectors", catalog.detectors.len());
     let mut best: Option<[Cost; 3]> = None;
@@ -42,7 +43,7 @@ fn main() {
 
 fn replay(archive: &Archive, catalog: &Arc<Catalog>, context: &Arc<Context>, threads: usize) -> Cost {
     let settings = Settings { threads, ..Settings::default() };
-    let mut engine = Engine::new(catalog.clone(), context.clone(), settings);
+    let mut engine = Engine::new(catalog.clone(), context.clone(), settings).expect("threads");
     let mut out = std::io::BufWriter::new(std::fs::File::create("/dev/null").expect("it is always there"));
     measured(|| {
         let mut write = |alerts: Vec<trailhound::alert::Alert>| {
@@ -60,7 +61,9 @@ fn replay(archive: &Archive, catalog: &Arc<Catalog>, context: &Arc<Context>, thr
 
 fn catalog(context: &Context) -> Catalog {
     let mut loader = CatalogLoader::default();
-    trailhound::run::add_builtin(&mut loader);
+    for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
     if let Some(corpus) = std::env::var_os("TRAILHOUND_CORPUS") {
         add_rules(&mut loader, &Path::new(&corpus).join("rules/sigmahq/rules"));
     }

@@ -61,7 +61,8 @@ impl Records {
     fn match_all(&self, catalog: &Catalog, context: &Context) -> Cost {
         let (mut parser, mut scratch, mut hits) = (Parser::default(), MatchScratch::default(), Vec::new());
         let n = self.ends.len() as u64;
-        let archive_records: u64 = std::env::var("TRAILHOUND_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500_000);
+        let archive_records: u64 =
+            std::env::var("TRAILHOUND_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500_000);
         measured(|| {
             for _ in 0..archive_records.div_ceil(n.max(1)) {
                 let mut start = 0;
@@ -91,11 +92,15 @@ impl trailhound::decode::Visitor for Records {
 fn sets(context: &Context) -> Vec<(&'static str, Catalog)> {
     let mut sets = vec![("rules", Catalog::default())];
     let mut loader = CatalogLoader::default();
-    trailhound::run::add_builtin(&mut loader);
+    for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
     sets.push(("embedded", loader.load(context).expect("the pack is sound").0));
     if let Some(corpus) = std::env::var_os("TRAILHOUND_CORPUS") {
         let mut loader = CatalogLoader::default();
-        trailhound::run::add_builtin(&mut loader);
+        for (name, text) in trailhound::run::pack::embedded() {
+            loader.builtin(name, text);
+        }
         for dir in ["rules/sigmahq/rules", "rules/suzaku-rules"] {
             add_rules(&mut loader, &Path::new(&corpus).join(dir));
         }

@@ -18,12 +18,13 @@ fn main() {
     let archive = Archive::generate();
     let context = Arc::new(Context::default());
     let mut loader = CatalogLoader::default();
-    trailhound::run::add_builtin(&mut loader);
+    for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
     let pack = Arc::new(loader.load(&context).expect("the pack is sound").0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     let scan = |catalog: &Arc<Catalog>| {
-        let scanner =
-            Scanner::new(catalog.clone(), context.clone(), Limits::default(), Admission::default());
+        let scanner = Scanner::new(catalog.clone(), context.clone(), Limits::default(), Admission::default());
         measured(|| {
             for objects in archive.batches() {
                 std::hint::black_box(pool.install(|| scanner.scan(objects)));

@@ -34,7 +34,8 @@ pub struct Archive {
 impl Archive {
     /// Generates the archive that all benches use. Its size: `TRAILHOUND_BENCH_RECORDS`, 500,000 by default.
     pub fn generate() -> Archive {
-        let n_records = std::env::var("TRAILHOUND_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500_000);
+        let n_records =
+            std::env::var("TRAILHOUND_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500_000);
         let world = World::new(Plan::bench(n_records));
         let mut archive = Archive { files: Vec::new(), n_records: 0, n_bytes: 0 };
         for file in world.files() {
@@ -97,14 +98,10 @@ pub fn measured(f: impl FnOnce()) -> Cost {
     Cost { wall: wall.elapsed(), cpu: process_cpu().saturating_sub(cpu) }
 }
 
-/// CPU time of all living threads, in nanoseconds, from the scheduler.
+/// CPU time of all threads that the process has or had.
 fn process_cpu() -> Duration {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
-    let one = |task: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
-        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok()
-    };
-    Duration::from_nanos(tasks.filter_map(one).sum())
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).expect("below a second"))
 }
 
 /// Prints a line: what, records/s, MB/s, nanoseconds of CPU a record, ratio to decode-only. Returns the ratio.

@@ -232,12 +232,12 @@ impl<V: Visitor> Machine<'_, V> {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => length += 1,
                 b'\r' | b'\n' => {
-                    let next = window.solid_at(length)?.map_or(length, |(next, _)| next);
+                    let Some((next, _)) = window.solid_at(length)? else { break };
                     window.byte_at(next + text::GZIP_PREFIX.len() - 1)?;
-                    if window.unread()[next.min(window.unread().len())..].starts_with(text::GZIP_PREFIX) {
+                    if window.unread()[next..].starts_with(text::GZIP_PREFIX) {
                         break;
                     }
-                    length += 1;
+                    length = next;
                 }
                 _ => break,
             }

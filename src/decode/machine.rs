@@ -16,8 +16,10 @@ use crate::tally::{FailReason, RejectReason};
 const DEPTH_MAX: u8 = 6;
 /// What a record opens with when none was seen yet.
 const USUAL_LEAD: &[u8] = b"\"eventVersion\"";
-/// Bytes of a record that an excerpt is made of.
+/// Bytes of a broken stretch that an excerpt is made of.
 const EXCERPT_BYTES: usize = 2048;
+/// Rejects of one object that get an excerpt: excerpts are dear, and an object may be nothing but faults.
+const EXCERPTS_MAX: u64 = 1000;
 
 /// Decodes one object.
 pub(super) struct Machine<'a, V> {
@@ -107,7 +109,9 @@ impl<'a, V: Visitor> Machine<'a, V> {
 
     fn describe(&self, reason: RejectReason, raw: &[u8], place: Place) -> Reject {
         let Place { offset, length } = self.outer.unwrap_or(place);
-        Reject { reason, offset, length, excerpt: redact::excerpt(&raw[..raw.len().min(EXCERPT_BYTES)]) }
+        let is_explained = self.verdict.n_rejected() < EXCERPTS_MAX;
+        let excerpt = if is_explained { redact::excerpt(raw) } else { String::new() };
+        Reject { reason, offset, length, excerpt }
     }
 
     /// Looks for records inside a JSON object that is none itself.

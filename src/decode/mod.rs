@@ -1,8 +1,8 @@
 //! Bytes in, records out. Rejects, never fails.
 //!
-//! An object is unpacked by what its first bytes say ([`inflate`]), its text passes through a window of bounded
-//! size ([`window`]), what holds the records is found by looking ([`envelope`], [`list`], [`shape`]), and each
-//! record is cut out of it ([`split`], [`guess`]) and lent to a [`Visitor`] as the bytes of one JSON object.
+//! An object is unpacked by what its first bytes say (`inflate`), its text passes through a window of bounded
+//! size (`window`), what holds the records is found by looking (`envelope`, `list`, `shape`), and each
+//! record is cut out of it (`split`, `guess`) and lent to a [`Visitor`] as the bytes of one JSON object.
 //!
 //! Whatever cannot be understood costs itself and nothing else: it is told as one [`Reject`], and decoding goes on
 //! where the next record plausibly begins. The same bytes give the same calls, however they are cut into pieces

@@ -67,16 +67,16 @@ fn strike(text: &str) -> String {
             at = run;
             continue;
         }
-        out.push_str(&text[at..word]);
-        if names_a_secret(&text[at..word]) {
-            if let Some((value, end)) = value_after(bytes, word) {
-                out.push_str(&text[word..value]);
-                out.push_str(STRUCK);
-                at = end;
-                continue;
-            }
-        }
+        let name = at;
+        out.push_str(&text[name..word]);
         at = word;
+        if names_a_secret(&text[name..word])
+            && let Some((value, end)) = value_after(bytes, word)
+        {
+            out.push_str(&text[word..value]);
+            out.push_str(STRUCK);
+            at = end;
+        }
     }
     out
 }

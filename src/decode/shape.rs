@@ -147,9 +147,12 @@ pub(super) fn names_a_call(key: &[u8]) -> bool {
 
 /// Whether this is another service's notice (S3, SQS, SNS to a function), which has the keys of a record.
 pub(super) fn is_notice(raw: &[u8]) -> bool {
-    memchr::memmem::find(raw, b"\"aws:").is_some()
-        && entries(raw)
-            .any(|(key, value)| key.eq_ignore_ascii_case(b"eventSource") && value.starts_with(b"\"aws:"))
+    let is_source = |key: &[u8]| key.eq_ignore_ascii_case(b"eventSource");
+    let is_likely = memchr::memmem::find_iter(raw, b"ventSource\"").any(|at| {
+        let value = raw[at + 11..].iter().position(|b| !is_space(*b) && *b != b':');
+        value.is_some_and(|n| raw[at + 11 + n..].starts_with(b"\"aws:"))
+    });
+    is_likely && entries(raw).any(|(key, value)| is_source(key) && value.starts_with(b"\"aws:"))
 }
 
 /// What follows an object's opening brace.

@@ -101,6 +101,8 @@ pub(super) enum Level {
     Document,
 }
 
+/// Text looked at in one go. Small, because the next record is near as a rule and a hostile text has many faults.
+const VIEW: usize = 8 << 10;
 /// Text kept while looking, for what stands before a find.
 const BEHIND: usize = 512;
 /// Text that must follow a find before it is judged.
@@ -113,15 +115,15 @@ const SPACE_MAX: usize = 256;
 pub(super) fn resync(window: &mut Window, lead: &[u8], level: Level) -> Result<Landing, TooFar> {
     let (mut from, mut floor) = (1, 1);
     loop {
-        let is_ended = window.is_ended();
-        let text = window.unread();
+        let at_hand = window.unread().len();
+        let text = &window.unread()[..at_hand.min(VIEW)];
+        let is_ended = window.is_ended() && text.len() == at_hand;
         // What is close to the end of the view waits for more, so that the choice does not depend on the view.
         let until = if is_ended { text.len() } else { text.len().saturating_sub(AHEAD) };
         let item = next_item(text, from, floor, lead);
         let line = next_line(text, from, level);
-        if let Some((at, landing)) =
-            [item, line].into_iter().flatten().filter(|(at, _)| *at <= until).min_by_key(|(at, _)| *at)
-        {
+        let finds = [item, line].into_iter().flatten().filter(|(at, _)| *at <= until);
+        if let Some((at, landing)) = finds.min_by_key(|(at, _)| *at) {
             window.advance(at);
             return Ok(landing);
         }
@@ -134,7 +136,7 @@ pub(super) fn resync(window: &mut Window, lead: &[u8], level: Level) -> Result<L
             return Ok(Landing::End);
         }
         window.advance(drop);
-        if window.fill() == Fill::TooFar {
+        if length == at_hand && window.fill() == Fill::TooFar {
             window.advance(window.unread().len());
             return Err(TooFar);
         }

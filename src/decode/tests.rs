@@ -91,6 +91,7 @@ const ODDITIES: &[&str] = &[
     r#"{"Records":[{"eventVersion":"1","eventName":"W"},{"eventVersion":"1","eventName":"X"}],"more":[1]}"#,
     r#"{"x":1,"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","a":[{},{"eventVersion":1}]}]}"#,
     r#"{"eventVersion":"1.08","eventName":"long","eventSource":"LONG"}"#,
+    r#"{"eventVersion":"1.08","junk":JUNK"#,
     "\u{0}",
 ];
 
@@ -98,7 +99,9 @@ fn element() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => Just(RECORDS[0].to_owned()),
         4 => proptest::sample::select(RECORDS).prop_map(str::to_owned),
-        1 => proptest::sample::select(ODDITIES).prop_map(|s| s.replace("LONG", &"é,{\\\"".repeat(250))),
+        1 => proptest::sample::select(ODDITIES).prop_map(|s| {
+            s.replace("LONG", &"é,{\\\"".repeat(250)).replace("JUNK", &"x :{\"\n".repeat(2_500))
+        }),
     ]
 }
 

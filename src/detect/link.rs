@@ -137,9 +137,10 @@ impl LinkTable {
         if let Some(key) = event.get(Text::IssuedKey) {
             self.put(key_of(key), turn, &link);
         }
+        // Written like the session column of the calls that will use it: the creation date of a session is the event
+        // time of the call that made it.
         if let Some(issued) = event.get(Text::IssuedPrincipal) {
-            // The creation date of a session is the event time of the call that made it.
-            self.put(session_key(&format!("{issued}@{}", event.time)), turn, &link);
+            self.put(session_key(issued), turn, &link);
         }
     }
 

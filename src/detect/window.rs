@@ -92,8 +92,12 @@ impl CountWindow {
     /// Takes over what was saved; parts that cannot be are an empty window.
     pub fn from_parts(runs: Vec<(i64, u64)>, before: u64, width: i64) -> CountWindow {
         let ascends = runs.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1);
-        let fits = runs.len() <= RUNS_MAX && width > 0 && runs.first().is_none_or(|(_, n)| *n > before);
-        if !ascends || !fits {
+        let in_time = runs.iter().all(|(s, _)| (Timestamp::MIN.0..=Timestamp::MAX.0).contains(s));
+        let countable = runs.last().is_none_or(|(_, n)| *n < u64::MAX / 2);
+        let fits = runs.len() <= RUNS_MAX
+            && (1..1 << 40).contains(&width)
+            && runs.first().is_none_or(|(_, n)| *n > before);
+        if !(ascends && fits && in_time && countable) {
             return CountWindow::default();
         }
         CountWindow { runs: runs.into(), before, width }

@@ -80,7 +80,7 @@ fn reasons(group: &Group, detector: &Detector, catalog: &Catalog) -> Vec<String>
     reasons.push(matched(group, detector));
     match group.opening.outcome {
         Outcome::Denied => {
-            reasons.push(plural(group.count, "the call was refused", "the calls were refused"))
+            reasons.push(plural(group.count, "the call was refused", "the calls were refused"));
         }
         Outcome::Failed => reasons.push(plural(group.count, "the call failed", "the calls failed")),
         Outcome::Succeeded => {}

@@ -21,6 +21,14 @@ use crate::detect::window::CountWindow;
 use crate::record::event::Text;
 use crate::time::Timestamp;
 
+/// No count comes near it; what a damaged file claims beyond must not overflow.
+const COUNT_MAX: u64 = u64::MAX / 4;
+
+/// A time that arithmetic may be done with, whatever a damaged file says.
+pub(super) fn time(seconds: i64) -> Timestamp {
+    Timestamp(seconds.clamp(Timestamp::MIN.0, Timestamp::MAX.0))
+}
+
 /// Everything that the next step depends on.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Saved {
@@ -145,23 +153,23 @@ impl Saved {
     pub(super) fn into_fold(self, catalog: Arc<Catalog>, settings: FoldSettings) -> Fold {
         let translation = Translation::of(&self, &catalog);
         let mut fold = Fold::new(catalog, settings);
-        fold.sequence = self.sequence;
+        fold.sequence = self.sequence.min(COUNT_MAX);
         fold.duplicates.learn(self.seen_floor, self.seen);
         let held = self.held.into_iter().map(|held| held.into_held(&translation)).collect();
-        fold.sequencer.resume(Timestamp(self.latest), Timestamp(self.watermark), held);
+        fold.sequencer.resume(time(self.latest), time(self.watermark), held);
         for (key, turn, names) in self.roles {
-            fold.names.learn(key, Timestamp(turn), names);
+            fold.names.learn(key, time(turn), names);
         }
         for link in self.links {
-            fold.links.learn(link.key, Timestamp(link.turn), link.into_link());
+            fold.links.learn(link.key, time(link.turn), link.into_link());
         }
         let in_force: std::collections::HashSet<u64> =
             fold.catalog.detectors.iter().map(|d| d.fingerprint).collect();
         for window in self.windows.into_iter().filter(|w| in_force.contains(&w.fingerprint)) {
-            fold.windows.learn(window.key, Timestamp(window.turn), window.into_window());
+            fold.windows.learn(window.key, time(window.turn), window.into_window());
         }
         for group in self.groups {
-            let (key, turn) = (group.key, Timestamp(group.turn));
+            let (key, turn) = (group.key, time(group.turn));
             if let Some(group) = group.into_group(&translation) {
                 fold.quiet.learn(key, turn, group);
             }
@@ -215,7 +223,7 @@ impl SavedHeld {
             late: self.late,
             revised: self.revised,
         };
-        (Timestamp(self.turn), held)
+        (time(self.turn), held)
     }
 }
 
@@ -292,16 +300,16 @@ impl SavedGroup {
                 chain: self.chain,
             }),
             apart: self.apart.map(Box::from),
-            sequence: self.sequence,
-            closes: Timestamp(self.closes),
-            count: self.count,
-            first_seen: Timestamp(self.first_seen),
-            last_seen: Timestamp(self.last_seen),
+            sequence: self.sequence.min(COUNT_MAX),
+            closes: time(self.closes),
+            count: self.count.min(COUNT_MAX),
+            first_seen: time(self.first_seen),
+            last_seen: time(self.last_seen),
             late: self.late,
             severity: self.severity.parse().unwrap_or(Severity::Medium),
             evidence: self.evidence.into_iter().map(SavedEvidence::into_evidence).collect(),
             counted: self.counted,
-            revision: self.revision,
+            revision: self.revision.min(u32::MAX / 2),
             shown: self.shown,
         })
     }
@@ -321,7 +329,7 @@ impl SavedEvidence {
     fn into_evidence(self) -> Evidence {
         Evidence {
             event_id: self.event_id,
-            event_time: Timestamp(self.event_time),
+            event_time: time(self.event_time),
             event_source: self.event_source,
             event_name: self.event_name,
             object: self.object,

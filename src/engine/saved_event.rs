@@ -2,14 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::saved::Translation;
+use super::saved::{Translation, time};
 use crate::alert::{Identity, Outcome};
 use crate::detect::catalog::Catalog;
 use crate::record::credential::{Credential, Mfa};
 use crate::record::entry_point::{EntryPoint, Os};
 use crate::record::event::{Event, EventBuilder, EventFacts, Text};
 use crate::record::principal::PrincipalKind;
-use crate::time::Timestamp;
 
 /// An event.
 #[derive(Serialize, Deserialize)]
@@ -81,7 +80,7 @@ impl SavedEvent {
         matches.sort_unstable();
         matches.dedup();
         builder.finish(EventFacts {
-            time: Timestamp(self.time),
+            time: time(self.time),
             outcome: named(&Outcome::ALL, Outcome::name, &self.outcome),
             principal_kind: named(&PrincipalKind::ALL, PrincipalKind::name, &self.principal_kind),
             entry_point: named(EntryPoint::ALL, EntryPoint::name, &self.entry_point),

@@ -178,17 +178,16 @@ impl<'a> Record<'a> {
         self.has_dotted_keys
     }
 
-    /// Whether this JSON object is a CloudTrail record of any category rather than something else.
+    /// Whether this JSON object is a CloudTrail record of any category rather than something else: it says what it is
+    /// about, and when, where or which it is. S3's notices have the same field names, but a source of `aws:s3`.
     pub fn looks_like_a_record(&self) -> bool {
-        let has = |c| self.column(c).is_some();
-        let named = has(Column::EventName) || has(Column::EventSource) || has(Column::InsightDetails);
-        let placed = has(Column::EventTime)
-            || has(Column::EventId)
-            || has(Column::UserIdentity)
-            || has(Column::EventVersion)
-            || has(Column::EventType)
-            || has(Column::AwsRegion);
-        named && placed || has(Column::EventCategory) && (has(Column::EventType) || has(Column::EventVersion))
+        let any = |columns: &[Column]| columns.iter().any(|c| self.column(*c).is_some());
+        let named = any(&[Column::EventName, Column::EventSource, Column::InsightDetails]);
+        let typed = any(&[Column::EventType, Column::EventCategory]);
+        let placed = any(&[Column::EventTime, Column::EventId, Column::EventVersion, Column::LogstashTime]);
+        let attributed = any(&[Column::UserIdentity, Column::AwsRegion, Column::EventType]);
+        let notice = self.text(Column::EventSource).is_some_and(|s| s.starts_with("aws:"));
+        (named && (placed || attributed) || typed && placed) && !notice
     }
 
     /// When the call completed: `eventTime`, else the start of an aggregation window, else `@timestamp` of an

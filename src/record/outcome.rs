@@ -12,21 +12,22 @@ impl Outcome {
     #[inline]
     pub fn of(record: &Record<'_>) -> Outcome {
         match record.text(Column::ErrorCode) {
-            Some(code) => of_code(code),
+            Some(code) => Outcome::of_code(code),
             None if record.column(Column::ErrorMessage).is_none() && !is_sign_in(record) => {
                 Outcome::Succeeded
             }
             None => of_sign_in(record),
         }
     }
-}
 
-fn of_code(code: &str) -> Outcome {
-    let bare = code.strip_prefix("Client.").or_else(|| code.strip_prefix("Server.")).unwrap_or(code);
-    match bare {
-        "ok" | "Success" | "DryRunOperation" => Outcome::Succeeded,
-        _ if is_denial(bare) => Outcome::Denied,
-        _ => Outcome::Failed,
+    /// Reads the outcome that an error code states.
+    pub fn of_code(code: &str) -> Outcome {
+        let bare = code.strip_prefix("Client.").or_else(|| code.strip_prefix("Server.")).unwrap_or(code);
+        match bare {
+            "ok" | "Success" | "DryRunOperation" => Outcome::Succeeded,
+            _ if is_denial(bare) => Outcome::Denied,
+            _ => Outcome::Failed,
+        }
     }
 }
 

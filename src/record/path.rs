@@ -54,6 +54,15 @@ impl FieldPath {
         &self.text
     }
 
+    /// Its last key as it stands in compact JSON: `"toPort":`. A record whose bytes do not hold it lacks the field, unless
+    /// something in it is escaped. `None` for derived facts, and for keys that would be escaped themselves.
+    pub fn key_text(&self) -> Option<String> {
+        let is_index = |key: &str| key.bytes().all(|b| b.is_ascii_digit());
+        let key = self.steps.iter().rev().map(|step| &*step.key).find(|key| !is_index(key))?;
+        let plain = self.fact().is_none() && !key.contains(['"', '\\']) && !key.contains(char::is_control);
+        plain.then(|| format!("\"{key}\":"))
+    }
+
     /// The derived fact that it names, if it names one.
     pub fn fact(&self) -> Option<Fact> {
         match self.head {

@@ -16,7 +16,9 @@ use super::status::{Failure, Status};
 use super::{console, pack};
 use crate::alert::Severity;
 use crate::config::{self, Overrides};
+use crate::decode::Fate;
 use crate::detect::catalog::Catalog;
+use crate::engine::fold::Evictions;
 use crate::engine::{self, Admission, Engine, EngineError, Lines, Step};
 use crate::inert;
 use crate::record::context::Context;
@@ -74,6 +76,7 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
     let saved = run.save(&engine, store.as_ref());
     run.take(engine.finish())?;
     run.summary.census = Census::of(engine.census());
+    run.summary.evicted = evicted(&engine);
     run.finish(args, started, output.fail_on, saved)
 }
 
@@ -104,6 +107,13 @@ impl Run {
             }
         }
         self.sink.flush()?;
+        for absorbed in &step.absorbed {
+            if let Fate::Failed(reason) = absorbed.fate
+                && self.summary.failed.len() < NAMED_MAX
+            {
+                self.summary.failed.push((absorbed.object.clone(), reason.name()));
+            }
+        }
         for (object, reject) in &step.rejects {
             if let Some(log) = &mut self.rejects {
                 log.write(object, reject)?;
@@ -171,6 +181,18 @@ impl Run {
         }
         Ok(status)
     }
+}
+
+/// What the engine's memories had to let go, by what the configuration calls it.
+fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
+    let Evictions { duplicates, links, roles, windows, groups } = engine.evictions();
+    vec![
+        ("records that could be seen again (duplicates_max)", duplicates),
+        ("credentials' origins (links_max)", links),
+        ("roles' session names (roles_max)", roles),
+        ("windows of correlations (windows_max)", windows),
+        ("open alerts (groups_max)", groups),
+    ]
 }
 
 fn tell(summary: &Summary, args: &Replay) {

@@ -22,10 +22,12 @@ pub(crate) enum Access {
     Everything,
 }
 
-/// Paths whose value a quick look at a record knows too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a quick look at a record can tell of a path.
+#[derive(Clone, Debug)]
 pub(crate) enum Shortcut {
     None,
+    /// That it is absent, where its key stands nowhere in the record's bytes.
+    Key(Box<memchr::memmem::Finder<'static>>),
     IdentityType,
     PrincipalId,
     Arn,
@@ -44,7 +46,7 @@ impl Access {
             (Some(Fact::Action), _) => Access::Action,
             (Some(Fact::Service), _) => Access::Service,
             (_, Some(column)) => Access::Column(column, path.clone()),
-            _ => Access::Path(path.clone(), Shortcut::of(path.as_str())),
+            _ => Access::Path(path.clone(), Shortcut::of(path)),
         }
     }
 
@@ -86,8 +88,13 @@ impl Access {
 }
 
 impl Shortcut {
-    fn of(path: &str) -> Shortcut {
-        match path {
+    /// Whether a quick look can tell the value itself.
+    pub(crate) fn tells_value(&self) -> bool {
+        !matches!(self, Shortcut::None | Shortcut::Key(_))
+    }
+
+    fn of(path: &FieldPath) -> Shortcut {
+        match path.as_str() {
             "userIdentity.type" => Shortcut::IdentityType,
             "userIdentity.principalId" => Shortcut::PrincipalId,
             "userIdentity.arn" => Shortcut::Arn,
@@ -95,7 +102,9 @@ impl Shortcut {
             "userIdentity.accessKeyId" => Shortcut::AccessKey,
             "trail.known_region" => Shortcut::KnownRegion,
             "trail.global_service" => Shortcut::GlobalService,
-            _ => Shortcut::None,
+            _ => path.key_text().map_or(Shortcut::None, |key| {
+                Shortcut::Key(Box::new(memchr::memmem::Finder::new(&key).into_owned()))
+            }),
         }
     }
 }

@@ -46,6 +46,7 @@ pub(crate) enum Glance<'a> {
 /// A record that was skimmed.
 pub(crate) struct Glanced<'r, 'a> {
     skim: &'r Skim<'a>,
+    raw: &'r [u8],
     context: &'r Context,
     /// `None`: not known.
     pub(crate) outcome: Option<Outcome>,
@@ -53,11 +54,16 @@ pub(crate) struct Glanced<'r, 'a> {
 
 impl<'r, 'a> Glanced<'r, 'a> {
     #[inline]
-    pub(crate) fn new(skim: &'r Skim<'a>, context: &'r Context) -> Glanced<'r, 'a> {
+    pub(crate) fn new(skim: &'r Skim<'a>, raw: &'r [u8], context: &'r Context) -> Glanced<'r, 'a> {
+        let code = skim.text(Column::ErrorCode);
         let is_plain_success = !skim.has(Column::ErrorCode)
             && !skim.has(Column::ErrorMessage)
             && skim.text(Column::EventSource) != "signin.amazonaws.com";
-        Glanced { skim, context, outcome: is_plain_success.then_some(Outcome::Succeeded) }
+        let outcome = match code {
+            "" => is_plain_success.then_some(Outcome::Succeeded),
+            code => Some(Outcome::of_code(code)),
+        };
+        Glanced { skim, raw, context, outcome }
     }
 
     /// Lends what is known of a field.
@@ -70,7 +76,7 @@ impl<'r, 'a> Glanced<'r, 'a> {
                 "" => Glance::Absent,
                 text => Glance::Value(Datum::Str(text)),
             }),
-            Access::Path(_, shortcut) => f(self.shortcut(*shortcut)),
+            Access::Path(_, shortcut) => f(self.shortcut(shortcut)),
             Access::Outcome => {
                 f(self.outcome.map_or(Glance::Unknown, |o| Glance::Value(Datum::Str(o.name()))))
             }
@@ -89,10 +95,12 @@ impl<'r, 'a> Glanced<'r, 'a> {
     }
 
     #[inline]
-    fn shortcut(&self, shortcut: Shortcut) -> Glance<'a> {
+    fn shortcut(&self, shortcut: &Shortcut) -> Glance<'a> {
         let skim = self.skim;
         match shortcut {
             Shortcut::None => Glance::Unknown,
+            Shortcut::Key(key) if key.find(self.raw).is_none() => Glance::Absent,
+            Shortcut::Key(_) => Glance::Unknown,
             Shortcut::IdentityType => known(skim.identity_type),
             Shortcut::PrincipalId => known(skim.principal_id),
             Shortcut::Arn => known(skim.arn),

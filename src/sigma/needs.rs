@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::access::{Access, Shortcut};
+use super::access::Access;
 use super::ast::{Ask, Expr, Item, Wanted};
 use super::pattern::folded;
 use crate::record::path::FieldPath;
@@ -103,10 +103,10 @@ pub(crate) fn weight(field: &str, how: How) -> u32 {
         (How::Equals, "eventSource" | "trail.service", _) => 10,
         (How::Equals, "eventType" | "awsRegion" | "trail.outcome", _) => 20,
         (How::Equals, _, Access::Column(..)) => 5,
-        (How::Equals, _, Access::Path(_, shortcut)) if shortcut != Shortcut::None => 20,
+        (How::Equals, _, Access::Path(_, shortcut)) if shortcut.tells_value() => 20,
         (How::Equals, ..) => 40,
         (How::Contains, _, Access::Column(..)) => 15,
-        (How::Contains, _, Access::Path(_, shortcut)) if shortcut != Shortcut::None => 25,
+        (How::Contains, _, Access::Path(_, shortcut)) if shortcut.tells_value() => 25,
         (How::Contains, ..) => 50,
     }
 }

@@ -78,6 +78,10 @@ pub struct Summary {
     pub absent: Vec<Absent>,
     /// Alerts, whether shown or not.
     pub alerts: Counts,
+    /// The first objects that the engine could not read to their end, with the name of the reason, for people.
+    pub failed: Vec<(ObjectId, &'static str)>,
+    /// What memories had to let go because they were full, by what it was.
+    pub evicted: Vec<(&'static str, u64)>,
     /// The first rejects, for people.
     pub rejects: Vec<(ObjectId, Reject)>,
     /// How long it took.
@@ -214,7 +218,7 @@ impl Summary {
             objects: JsonObjects {
                 read: self.tally.objects.read,
                 skipped: self.skipped(),
-                failed: self.failed(),
+                failed: self.failures(),
             },
             alerts: JsonAlerts {
                 by_severity: Severity::ALL.into_iter().map(|s| (s.name(), self.alerts_of(s))).collect(),
@@ -242,7 +246,7 @@ impl Summary {
     }
 
     /// Objects that could not be read to their end, by reason, the source's among them.
-    pub fn failed(&self) -> BTreeMap<&'static str, u64> {
+    pub fn failures(&self) -> BTreeMap<&'static str, u64> {
         let known = self.tally.objects.failed.iter().map(|(r, n)| (r.name(), *n)).collect();
         self.with_absent(known, true)
     }
@@ -261,7 +265,7 @@ impl Summary {
     /// Whether something of the input could not be read or understood.
     pub fn is_incomplete(&self) -> bool {
         let rejected: u64 = self.tally.records.rejected.values().sum();
-        rejected > 0 || !self.failed().is_empty()
+        rejected > 0 || !self.failures().is_empty()
     }
 
     fn alerts_of(&self, severity: Severity) -> u64 {

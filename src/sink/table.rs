@@ -3,6 +3,7 @@
 //! Widths are settled over the first rows and kept for the rest, so that a million alerts need no more memory than
 //! a few hundred.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 
 use comfy_table::{
@@ -16,12 +17,12 @@ use crate::inert;
 
 /// Rows over which the widths are settled.
 const ROWS_HELD: usize = 500;
-/// Bytes of a reason that are shown; the rest is in the other forms.
-const REASON_BYTES: usize = 160;
+/// Bytes of a title, of calls and of a reason that are shown; the rest is in the other forms.
+const LINE_BYTES: usize = 160;
 /// Bytes of a name that are shown.
 const NAME_BYTES: usize = 48;
 
-const HEADER: [&str; 7] = ["TIME", "SEVERITY", "ALERT", "PRINCIPAL", "ACCOUNT / REGION", "SOURCE", "COUNT"];
+const HEADER: [&str; 6] = ["TIME", "SEVERITY", "ALERT", "PRINCIPAL", "WHERE", "COUNT"];
 
 /// Writes rows, some of them later.
 pub struct Table {
@@ -65,7 +66,7 @@ impl Table {
 }
 
 /// The columns that give way where room is short, with the least they keep, in that order.
-const YIELDING: [(usize, u16); 3] = [(2, 26), (3, 14), (5, 17)];
+const YIELDING: [(usize, u16); 3] = [(2, 34), (3, 18), (2, 20)];
 /// No column is wider than this, however much room there is.
 const WIDTH_MAX: u16 = 80;
 /// Spaces beside the content of a cell.
@@ -118,37 +119,58 @@ pub fn styled(cell: Cell, look: Look, colour: Option<Color>, is_bold: bool) -> C
 }
 
 fn row(alert: &Alert, look: Look) -> Vec<Cell> {
-    let plain = |text: &str| inert::plain(text).into_owned();
-    let place = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), plain);
-    let mut what = plain(&alert.detector.title);
-    if alert.outcome != Outcome::Succeeded {
-        what.push_str(&format!(" ({})", alert.outcome.name()));
-    }
-    if let Some(reason) = alert.reasons.first() {
-        what.push('\n');
-        what.push_str(&inert::plain(&inert::clipped(reason, REASON_BYTES)));
-    }
+    let place = |text: &Option<String>| text.as_deref().map_or(Cow::Borrowed("-"), inert::plain).into_owned();
     let (colour, is_bold) = colour_of(alert.severity);
+    let time = alert.time.to_string();
     vec![
-        Cell::new(alert.time),
+        Cell::new(time.replacen('T', "\n", 1)),
         styled(Cell::new(alert.severity), look, colour, is_bold),
-        Cell::new(what),
-        Cell::new(who(&alert.principal)),
-        Cell::new(format!("{}\n{}", place(&alert.account), place(&alert.region))),
-        Cell::new(place(&alert.source.ip)),
+        Cell::new(what(alert)),
+        Cell::new(who(alert)),
+        Cell::new([&alert.account, &alert.region, &alert.source.ip].map(place).join("\n")),
         Cell::new(alert.count).set_alignment(CellAlignment::Right),
     ]
 }
 
-/// A principal as people call it, with its kind.
-fn who(identity: &Identity) -> String {
-    let name = identity.name.as_deref().filter(|n| !n.is_empty()).unwrap_or(&identity.id);
-    let name = inert::clipped(name, NAME_BYTES);
-    match (name.is_empty(), identity.kind.is_empty()) {
-        (true, _) => "-".to_owned(),
-        (false, true) => inert::plain(&name).into_owned(),
-        (false, false) => format!("{}\n{}", inert::plain(&name), inert::plain(&identity.kind)),
+/// What happened: the title, the calls, and the first reason that says more than these.
+fn what(alert: &Alert) -> String {
+    let mut lines = vec![alert.detector.title.clone()];
+    if alert.outcome != Outcome::Succeeded {
+        lines[0].push_str(&format!(" ({})", alert.outcome.name()));
     }
+    let mut calls: Vec<String> = Vec::new();
+    for record in &alert.evidence {
+        let service = record.event_source.strip_suffix(".amazonaws.com").unwrap_or(&record.event_source);
+        let call = format!("{service}:{}", record.event_name);
+        if !calls.contains(&call) {
+            calls.push(call);
+        }
+    }
+    lines.push(calls.join(" "));
+    let title = format!("\"{}\"", alert.detector.title);
+    lines.extend(alert.reasons.iter().find(|reason| !reason.contains(&title)).cloned());
+    let shown = lines.iter().filter(|line| !line.trim().is_empty());
+    shown
+        .map(|line| inert::plain(&inert::clipped(line, LINE_BYTES)).into_owned())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Who did it: the principal, its kind, and who stands behind it where that is somebody else.
+fn who(alert: &Alert) -> String {
+    let name = |identity: &Identity| {
+        let name = identity.name.as_deref().filter(|n| !n.is_empty()).unwrap_or(&identity.id);
+        inert::plain(&inert::clipped(name, NAME_BYTES)).into_owned()
+    };
+    let mut lines = vec![name(&alert.principal), inert::plain(&alert.principal.kind).into_owned()];
+    if alert.actor.id != alert.principal.id {
+        let actor = name(&alert.actor);
+        if !actor.is_empty() {
+            lines.push(format!("from {actor}"));
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    if lines.is_empty() { "-".to_owned() } else { lines.join("\n") }
 }
 
 /// The colour of a severity, and whether it is bold.
@@ -171,9 +193,17 @@ mod tests {
     #[test]
     fn a_row_says_when_what_who_where_and_how_often() {
         let text = render(Format::Table, Look::default(), &[alert()]);
-        for part in
-            ["TIME", "2026-01-02T03:04:05Z", "high", "Trail stopped", "alice", "123456789012", "eu-west-1"]
-        {
+        for part in [
+            "TIME",
+            "2026-01-02",
+            "03:04:05Z",
+            "high",
+            "Trail stopped",
+            "alice",
+            "123456789012",
+            "eu-west-1",
+            "198.51.100.7",
+        ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(!text.contains('\u{1b}'));

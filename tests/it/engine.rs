@@ -1,7 +1,6 @@
 //! The fold: what it promises of order, duplicates, steps, threads and snapshots.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
@@ -9,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use trailhound::alert::{Alert, Outcome, Severity};
 use trailhound::detect::bounded::Limit;
 use trailhound::engine::scanned::Scanned;
-use trailhound::engine::{Fold, FoldSettings, Lines, StateError};
+use trailhound::engine::{Fold, FoldSettings, Lines};
 use trailhound::record::principal::PrincipalKind;
 use trailhound::time::Timestamp;
 
@@ -65,7 +64,7 @@ fn the_world_of_these_tests_sets_off_every_detector() {
 
 #[test]
 fn neither_threads_nor_steps_show_in_the_output() {
-    let calls = shuffled(3, &calls(2, 3_000), 900);
+    let calls = shuffled(3, &calls(2, 1_500), 900);
     let objects = objects(4, &calls);
     for lines in EVERY {
         for settings in [settings(600, lines), settings(0, lines), small_bounds(settings(600, lines))] {
@@ -82,7 +81,7 @@ fn neither_threads_nor_steps_show_in_the_output() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn a_shuffle_within_the_lateness_changes_no_byte(seed in any::<u64>(), lines in 0usize..3) {
@@ -149,7 +148,9 @@ proptest! {
     }
 
     #[test]
-    fn the_order_is_the_order_of_a_slow_sequencer(seed in any::<u64>(), lateness in 0i64..900) {
+    fn the_order_is_the_order_of_a_slow_sequencer(
+        seed in any::<u64>(), lateness in prop::sample::select(vec![0, 1, 30, 300, 600, 777]),
+    ) {
         let calls = shuffled(seed, &calls(seed, 200), 1_200);
         let settings = settings(lateness, Lines::Revisions);
         // Alone in its hour and bucket, each match is an alert of its own and leaves in the order of the fold.
@@ -326,6 +327,15 @@ fn an_actor_is_who_was_known_in_the_turn_of_the_call() {
 }
 
 #[test]
+fn a_session_is_known_by_its_principal_and_birth_when_its_key_is_not() {
+    let session = || Some("AROA1:x@2026-01-01T00:00:10Z".to_owned());
+    let user = Call { matches: vec![], issues_session: session(), who: 1, ..Call::at(1, 10) };
+    let later = Call { session: session(), who: 2, ..Call::at(2, 20) };
+    let alerts = run(settings(600, Lines::Final), singles(&[user, later]), 2);
+    assert_eq!((alerts[0].actor.id.as_str(), alerts[0].actor_confidence.as_str()), ("AIDA1", "likely"));
+}
+
+#[test]
 fn a_record_from_the_future_is_scored_flagged_and_moves_nothing() {
     let future = Call { time: START + 73 * 365 * 86_400, matches: vec![APART], ..Call::at(0, 0) };
     let calls = [Call::at(1, 0), future, Call::at(2, 60)];
@@ -391,60 +401,6 @@ fn the_same_id_with_other_content_is_scored_and_counted() {
     feed(&mut fold, vec![object("a", &[one.clone(), other.clone()]), object("b", &[one, other])], 1);
     let records = &checked(fold.finish()).tally.records;
     assert_eq!((records.scored, records.duplicate, records.id_conflict), (2, 2, 1));
-}
-
-#[test]
-fn a_changed_catalogue_keeps_what_did_not_change() {
-    let settings = settings(600, Lines::Final);
-    let calls: Vec<Call> = (0..2).map(|i| Call::at(i, i64::from(i))).collect();
-    let mut fold = Fold::new(catalog(), settings);
-    feed(&mut fold, singles(&calls), 1);
-    fold.advance(Timestamp(START + 100));
-    // One detector more, which comes first and moves every index; the bursts now mean something else.
-    let old = catalog();
-    let mut detectors = vec![detector("0-new", trailhound::detect::catalog::DetectorKind::Rule)];
-    detectors.extend(old.detectors.iter().cloned());
-    for detector in &mut detectors {
-        if let trailhound::detect::catalog::DetectorKind::Correlation(c) = &mut detector.kind {
-            c.bases.iter_mut().for_each(|base| base.detector += 1);
-        }
-    }
-    let shifted = |changed: bool| {
-        let mut detectors = detectors.clone();
-        detectors[2].fingerprint ^= u64::from(changed);
-        let captures = old.captures.clone();
-        let catalog = trailhound::detect::catalog::Catalog { detectors, captures, ..Default::default() };
-        Arc::new(catalog)
-    };
-    for (changed, n_bursts) in [(false, 1), (true, 0)] {
-        let mut fold = Fold::restore(shifted(changed), settings, &fold.snapshot()).unwrap();
-        let third = Call { matches: vec![RULE + 1], ..Call::at(7, 150) };
-        feed(&mut fold, singles(&[third]), 1);
-        let alerts = fold.finish().alerts;
-        let bursts = alerts.iter().filter(|a| a.detector.name == "b-burst").count();
-        assert_eq!(bursts, n_bursts, "the window of a detector that changed begins anew");
-        let rule = alerts.iter().find(|a| a.detector.name == "a-rule").unwrap();
-        assert_eq!(rule.count, 3, "an open alert stays the alert of its detector");
-    }
-    let mut swapped = Fold::restore(catalog(), settings, &fold.snapshot()).unwrap();
-    let before = swapped.tally().clone();
-    swapped.swap_catalog(shifted(false));
-    assert_eq!(swapped.tally(), &before);
-}
-
-#[test]
-fn a_damaged_state_is_refused_and_never_a_panic() {
-    let mut fold = Fold::new(catalog(), settings(600, Lines::Final));
-    feed(&mut fold, objects(1, &calls(1, 300)), 3);
-    let state = fold.snapshot();
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    for _ in 0..300 {
-        let mut bad = state.clone();
-        let at = rng.random_range(8..bad.len());
-        bad[at] ^= 1 << rng.random_range(0..8);
-        let found = Fold::restore(catalog(), settings(600, Lines::Final), &bad);
-        assert!(matches!(found, Err(StateError::Corrupt(_))), "byte {at}");
-    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A small world for the tests of the fold: a catalogue made by hand, and seeded streams of scanned records.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
@@ -99,6 +100,8 @@ pub(crate) struct Call {
     pub bucket: Option<String>,
     pub key: Option<String>,
     pub issues: Option<String>,
+    pub session: Option<String>,
+    pub issues_session: Option<String>,
 }
 
 impl Call {
@@ -114,6 +117,8 @@ impl Call {
             bucket: None,
             key: None,
             issues: None,
+            session: None,
+            issues_session: None,
         }
     }
 
@@ -133,6 +138,8 @@ impl Call {
         builder.put(Text::PrincipalName, Some(&format!("name{}", self.who)));
         builder.put(Text::AccessKey, self.key.as_deref());
         builder.put(Text::IssuedKey, self.issues.as_deref());
+        builder.put(Text::Session, self.session.as_deref());
+        builder.put(Text::IssuedPrincipal, self.issues_session.as_deref());
         builder.capture(0, &self.ip);
         if let Some(bucket) = &self.bucket {
             builder.capture(1, bucket);
@@ -162,7 +169,7 @@ impl Call {
     }
 
     fn wanted(&self) -> bool {
-        !self.matches.is_empty() || self.issues.is_some()
+        !self.matches.is_empty() || self.issues.is_some() || self.issues_session.is_some()
     }
 }
 
@@ -196,8 +203,9 @@ pub(crate) fn calls(seed: u64, n: u32) -> Vec<Call> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut time = 0;
     let make = |i| {
-        // Bursts, and now and then a gap of hours.
-        time += if rng.random_ratio(1, 60) { rng.random_range(0..9_000) } else { rng.random_range(0..120) };
+        // Bursts, many in the same second, and now and then a gap of hours.
+        time +=
+            if rng.random_ratio(1, 60) { rng.random_range(0..9_000) } else { 30 * rng.random_range(0..4) };
         let mut matches: Vec<u32> =
             [RULE, APART, ONCE].into_iter().filter(|_| rng.random_ratio(1, 3)).collect();
         matches.sort_unstable();
@@ -244,9 +252,15 @@ pub(crate) fn objects(seed: u64, calls: &[Call]) -> Vec<Scanned> {
 /// Moves calls about so that none comes more than `lateness` later than one it precedes in time.
 pub(crate) fn shuffled(seed: u64, calls: &[Call], lateness: i64) -> Vec<Call> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let delay = |rng: &mut ChaCha8Rng| match rng.random_range(0..4) {
+        0 => 0,
+        1 => lateness,
+        _ => rng.random_range(0..=lateness),
+    };
     let mut keyed: Vec<(i64, Call)> =
-        calls.iter().map(|call| (call.time + rng.random_range(0..=lateness), call.clone())).collect();
-    keyed.sort_by_key(|(key, _)| *key);
+        calls.iter().map(|call| (call.time + delay(&mut rng), call.clone())).collect();
+    // Of two that arrive together the older comes last: just in time.
+    keyed.sort_by_key(|(key, call)| (*key, Reverse(call.time)));
     keyed.into_iter().map(|(_, call)| call).collect()
 }
 
@@ -279,6 +293,7 @@ pub(crate) fn checked(step: Step) -> Step {
 }
 
 pub(crate) fn bytes(alerts: &[Alert]) -> String {
-    let lines: Vec<String> = alerts.iter().map(|a| serde_json::to_string(a).unwrap()).collect();
+    let lines: Vec<String> =
+        alerts.iter().map(|a| serde_json::to_string(a).expect("an alert is JSON")).collect();
     lines.join("\n")
 }

@@ -1,11 +1,14 @@
 //! Tests from outside: what users see, and promises that span modules.
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // clippy knows test functions, not their helpers
 
 mod cli;
 mod config;
 mod decode;
 mod engine;
+mod engine_state;
 mod engine_world;
 mod record;
+mod replay;
 mod sigma;
 mod sink;
 mod synth;

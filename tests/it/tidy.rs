@@ -161,6 +161,8 @@ fn the_core_knows_no_clock_no_environment_and_no_files() {
 #[test]
 fn every_module_says_what_it_is_and_no_file_is_too_long() {
     let mut faults = Vec::new();
+    // Tests are read one by one; a list of them may be longer than an idea.
+    let longest = |path: &Path| if path.starts_with("tests") { 600 } else { 500 };
     for (path, text) in
         ["src", "tests", "benches"].iter().filter(|d| root().join(d).is_dir()).flat_map(|d| rust_files(d))
     {
@@ -169,8 +171,8 @@ fn every_module_says_what_it_is_and_no_file_is_too_long() {
             faults.push(format!("{}: does not open with what it is (//!)", path.display()));
         }
         let n = text.lines().count();
-        if n > 500 {
-            faults.push(format!("{}: {n} lines; 400 are meant, 500 the most", path.display()));
+        if n > longest(&path) {
+            faults.push(format!("{}: {n} lines; 400 are meant, {} the most", path.display(), longest(&path)));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

@@ -72,7 +72,8 @@ pub fn test(dir: Option<&Path>) -> Result<Status, Failure> {
         match bench.fixtures.get(&detector.name) {
             Some(text) => bench.detector(&detector.name, text, &mut report),
             None => {
-                report.fail(&detector.name, &[format!("no fixtures: write fixtures/{}.json", detector.name)])
+                let fault = format!("no fixtures: write fixtures/{}.json", detector.name);
+                report.fail(&detector.name, &[fault]);
             }
         }
     }
@@ -266,7 +267,7 @@ impl Report {
     fn pass(&mut self, slug: &str, [fires, quiet, denied]: [usize; 3]) {
         self.n_passed += 1;
         self.n_cases += fires + quiet + denied;
-        self.text.push_str(&format!("ok    {slug:<52} {fires} fires, {quiet} quiet, {denied} denied\n"));
+        self.text.push_str(&format!("ok    {slug:<52} fires {fires}, quiet {quiet}, denied {denied}\n"));
     }
 
     fn fail(&mut self, slug: &str, faults: &[String]) {

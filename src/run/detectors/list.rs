@@ -91,8 +91,8 @@ fn footer(catalog: &Catalog) -> String {
 fn facts(detector: &Detector) -> String {
     let mut text = String::new();
     let mut line = |name: &str, words: &str| {
-        if !words.is_empty() {
-            text.push_str(&format!("{name:<16}{}\n", inert::plain(words)));
+        for (n, row) in wrapped(words).into_iter().enumerate() {
+            text.push_str(&format!("{:<16}{}\n", if n == 0 { name } else { "" }, inert::plain(&row)));
         }
     };
     line("name", &detector.name);
@@ -111,10 +111,23 @@ fn facts(detector: &Detector) -> String {
     for harmless in &detector.false_positives {
         line("false positive", harmless);
     }
-    for words in detector.description.trim().lines() {
-        line("", words.trim());
-    }
+    line("description", detector.description.trim());
     text
+}
+
+/// Text in rows of a readable width; no rows where there is no text.
+fn wrapped(words: &str) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for word in words.split_whitespace() {
+        match rows.last_mut() {
+            Some(row) if row.chars().count() + word.chars().count() < 84 => {
+                row.push(' ');
+                row.push_str(word);
+            }
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
 }
 
 /// The YAML of a detector. Its lines stay lines; nothing else in it may steer the terminal.

@@ -63,7 +63,7 @@ impl Summary {
             "{} read{}{}",
             grouped(self.tally.objects.read),
             count_with_reasons("skipped", &self.skipped()),
-            count_with_reasons("failed", &self.failed())
+            count_with_reasons("failed", &self.failures())
         )
     }
 
@@ -126,8 +126,14 @@ impl Summary {
                 grouped(records.hurried)
             ));
         }
+        for (what, n) in self.evicted.iter().filter(|(_, n)| *n > 0) {
+            warnings.push(format!("{} {what} were let go because their memory was full", grouped(*n)));
+        }
         for absent in self.absent.iter().filter(|a| a.is_failure).take(NAMED_MAX) {
             warnings.push(format!("{}: {}", inert::plain(&absent.object), inert::plain(&absent.message)));
+        }
+        for (object, reason) in self.failed.iter().take(NAMED_MAX) {
+            warnings.push(format!("{}: not read to its end, {reason}", inert::plain(object)));
         }
         for (object, reject) in self.rejects.iter().take(NAMED_MAX) {
             warnings.push(format!(

@@ -1,0 +1,67 @@
+//! Snapshots across runs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{code, stderr, stdout, stop_logging, summary, trail, trailhound};
+
+/// The ids of the alerts of a run.
+fn ids(args: &[&Path]) -> BTreeSet<String> {
+    let output = trailhound().arg("replay").args(args).arg("--quiet").output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
+    stdout(&output).lines().map(id).collect()
+}
+
+#[test]
+fn going_on_from_a_snapshot_gives_the_alerts_of_one_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = |from: u32| -> Vec<Value> {
+        (from..from + 20)
+            .map(|n| {
+                let mut record = stop_logging(n, &format!("id-{n}"));
+                record["userIdentity"]["principalId"] = format!("AIDAEXAMPLE{:010}", n % 7).into();
+                record
+            })
+            .collect()
+    };
+    let a = trail(dir.path(), "a.json", &records(0));
+    let b = trail(dir.path(), "b.json", &records(15));
+    let state = dir.path().join("state");
+    let flag = Path::new;
+    let mut parts = ids(&[&a, flag("--save-state"), &state]);
+    parts.extend(ids(&[&b, flag("--state"), &state]));
+    assert_eq!(parts, ids(&[&a, &b]));
+
+    let again =
+        trailhound().arg("replay").arg(&b).arg("--state").arg(&state).args(["--summary", "json"]).output();
+    let records = summary(&again.unwrap())["records"].clone();
+    let n = |field: &str| records[field].as_u64().unwrap();
+    assert_eq!(n("duplicate"), 5, "{records}");
+    assert!(n("restored") > 0, "what waited came along: {records}");
+    assert_eq!(n("restored") + n("read"), n("scored") + n("duplicate"), "{records}");
+}
+
+#[test]
+fn a_damaged_snapshot_is_passed_over_and_a_foreign_one_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = trail(dir.path(), "a.json", &[stop_logging(1, "id-1")]);
+    let state = dir.path().join("state");
+    for _ in 0..3 {
+        ids(&[&a, Path::new("--save-state"), &state]);
+    }
+    let mut files: Vec<_> = fs::read_dir(&state).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 2, "the last two are kept");
+    fs::write(&files[1], b"trailhound-state and then something else entirely, long enough for a header")
+        .unwrap();
+    let output = trailhound().arg("replay").arg(&a).arg("--state").arg(&state).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("warning: "), "{}", stderr(&output));
+    fs::write(&files[0], b"not a snapshot").unwrap();
+    let output = trailhound().arg("replay").arg(&a).arg("--state").arg(&state).output().unwrap();
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+}
