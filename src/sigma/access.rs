@@ -85,8 +85,8 @@ impl Access {
 }
 
 impl Shortcut {
-    /// Whether a quick look knows the value itself.
-    pub(crate) fn knows_texts(&self) -> bool {
+    /// Whether a quick look can tell the value itself.
+    pub(crate) fn tells_value(&self) -> bool {
         !matches!(self, Shortcut::None | Shortcut::Key(_))
     }
 
@@ -100,7 +100,7 @@ impl Shortcut {
             "trail.known_region" => Shortcut::KnownRegion,
             "trail.global_service" => Shortcut::GlobalService,
             _ => path.key_text().map_or(Shortcut::None, |key| {
-                Shortcut::Key(Box::new(memchr::memmem::Finder::new(key).into_owned()))
+                Shortcut::Key(Box::new(memchr::memmem::Finder::new(&key).into_owned()))
             }),
         }
     }

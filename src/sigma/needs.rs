@@ -103,10 +103,10 @@ pub(crate) fn weight(field: &str, how: How) -> u32 {
         (How::Equals, "eventSource" | "trail.service", _) => 10,
         (How::Equals, "eventType" | "awsRegion" | "trail.outcome", _) => 20,
         (How::Equals, _, Access::Column(..)) => 5,
-        (How::Equals, _, Access::Path(_, shortcut)) if shortcut.knows_texts() => 20,
+        (How::Equals, _, Access::Path(_, shortcut)) if shortcut.tells_value() => 20,
         (How::Equals, ..) => 40,
         (How::Contains, _, Access::Column(..)) => 15,
-        (How::Contains, _, Access::Path(_, shortcut)) if shortcut.knows_texts() => 25,
+        (How::Contains, _, Access::Path(_, shortcut)) if shortcut.tells_value() => 25,
         (How::Contains, ..) => 50,
     }
 }

@@ -42,11 +42,12 @@ fn find(expression: &str) -> Option<String> {
                 depth = depth.checked_sub(1)?;
                 None
             }
-            '?' | '*' => {
+            // Even after `+`, since `a+??` is an optional `a+?`.
+            '?' | '*' | '+' => {
                 run.pop();
                 None
             }
-            '+' | '.' | '^' | '$' | '|' => None,
+            '.' | '^' | '$' | '|' => None,
             c => Some(c),
         };
         match literal {
@@ -97,7 +98,8 @@ mod tests {
             ("put|get", ""),
             ("(put|get)Object", "Object"),
             ("abc?d*e", "ab"),
-            ("ab+cd", "ab"),
+            ("ab+cd", "cd"),
+            ("a+??b", "b"),
             (r"a\.b\d", "a.b"),
             (r"\x41bc", ""),
             ("(?i)abc", ""),
@@ -110,6 +112,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
         #[test]
         fn whatever_an_expression_matches_holds_its_text(
             expression in r"[ab.*+?()\[\]^$|\\d{}1,-]{0,10}",
