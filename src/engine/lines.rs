@@ -76,7 +76,15 @@ pub(super) struct Eyes {
 pub(super) struct Part {
     scanned: Scanned,
     account: Option<Arc<str>>,
-    last_principal: u64,
+    /// What was counted last: most records of a file name the same.
+    last: Counted,
+}
+
+#[derive(Default)]
+struct Counted {
+    account: String,
+    region: String,
+    principal: u64,
 }
 
 impl Part {
@@ -93,7 +101,7 @@ impl Part {
             census: Census::default(),
             fate: Fate::Read,
         };
-        Part { scanned, account, last_principal: 0 }
+        Part { scanned, account, last: Counted::default() }
     }
 
     /// An empty part of the same object.
@@ -140,10 +148,16 @@ impl Part {
     fn count(&mut self, time: Timestamp, account: &str, region: &str, principal: u64) {
         let census = &mut self.scanned.census;
         census.see_time(time);
-        census.see_account(account);
-        census.see_region(region);
-        if principal != self.last_principal {
-            self.last_principal = principal;
+        if self.last.account != account {
+            account.clone_into(&mut self.last.account);
+            census.see_account(account);
+        }
+        if self.last.region != region {
+            region.clone_into(&mut self.last.region);
+            census.see_region(region);
+        }
+        if self.last.principal != principal {
+            self.last.principal = principal;
             census.principals.insert(principal);
         }
     }
