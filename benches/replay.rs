@@ -2,6 +2,8 @@
 //!
 //! `TRAILHOUND_CORPUS` adds SigmaHQ's rules from disk (less *AssumeRole misuse*, which fires on most records).
 
+#![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
+
 mod common;
 
 use std::io::Write;

@@ -1,5 +1,7 @@
 //! What matching costs on top of a parsed record, for growing sets of rules.
 
+#![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The stateless half on one thread: with no detector at all, and with the whole embedded pack.
 
+#![allow(clippy::print_stdout, reason = "a bench reports on standard output")]
+
 mod common;
 
 use std::sync::Arc;

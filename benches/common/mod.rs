@@ -12,28 +12,28 @@ use trailhound::synth::{Plan, World, gzip};
 use trailhound::time::Timestamp;
 
 /// One file of the archive.
-pub struct File {
+pub(crate) struct File {
     /// Its key.
-    pub key: String,
+    pub(crate) key: String,
     /// Its bytes, compressed.
-    pub gz: Vec<u8>,
+    pub(crate) gz: Vec<u8>,
     /// How many they inflate to.
-    pub n_bytes: usize,
+    pub(crate) n_bytes: usize,
 }
 
 /// An archive in memory.
-pub struct Archive {
+pub(crate) struct Archive {
     /// Its files, in order of delivery.
-    pub files: Vec<File>,
+    pub(crate) files: Vec<File>,
     /// How many records they hold.
-    pub n_records: u64,
+    pub(crate) n_records: u64,
     /// How many bytes they inflate to.
-    pub n_bytes: u64,
+    pub(crate) n_bytes: u64,
 }
 
 impl Archive {
     /// Generates the archive that all benches use. Its size: `TRAILHOUND_BENCH_RECORDS`, 500,000 by default.
-    pub fn generate() -> Archive {
+    pub(crate) fn generate() -> Archive {
         let n_records =
             std::env::var("TRAILHOUND_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500_000);
         let world = World::new(Plan::bench(n_records));
@@ -57,14 +57,14 @@ impl Archive {
     }
 
     /// The archive as objects, in batches as `replay` makes them.
-    pub fn batches(&self) -> impl Iterator<Item = Vec<Object>> {
+    pub(crate) fn batches(&self) -> impl Iterator<Item = Vec<Object>> {
         self.files.chunks(256).map(|chunk| {
             chunk.iter().map(|f| Object::whole(f.key.as_str(), Timestamp(0), f.gz.clone())).collect()
         })
     }
 
     /// Inflates everything with libdeflate and does nothing else.
-    pub fn decode_only(&self) -> Cost {
+    pub(crate) fn decode_only(&self) -> Cost {
         let mut out = vec![0u8; self.files.iter().map(|f| f.n_bytes).max().unwrap_or(0)];
         let mut inflater = libdeflater::Decompressor::new();
         measured(|| {
@@ -77,22 +77,22 @@ impl Archive {
 
 /// What something took.
 #[derive(Clone, Copy, Debug)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// CPU time of all threads.
-    pub cpu: Duration,
+    pub(crate) cpu: Duration,
     /// Time on the wall.
-    pub wall: Duration,
+    pub(crate) wall: Duration,
 }
 
 impl Cost {
     /// The smaller of two, each for itself.
-    pub fn min(self, other: Cost) -> Cost {
+    pub(crate) fn min(self, other: Cost) -> Cost {
         Cost { cpu: self.cpu.min(other.cpu), wall: self.wall.min(other.wall) }
     }
 }
 
 /// Runs something and says what it took.
-pub fn measured(f: impl FnOnce()) -> Cost {
+pub(crate) fn measured(f: impl FnOnce()) -> Cost {
     let (cpu, wall) = (process_cpu(), Instant::now());
     f();
     Cost { wall: wall.elapsed(), cpu: process_cpu().saturating_sub(cpu) }
@@ -105,7 +105,7 @@ fn process_cpu() -> Duration {
 }
 
 /// Prints a line: what, records/s, MB/s, nanoseconds of CPU a record, ratio to decode-only. Returns the ratio.
-pub fn report(what: &str, archive: &Archive, cost: Cost, baseline: Cost) -> f64 {
+pub(crate) fn report(what: &str, archive: &Archive, cost: Cost, baseline: Cost) -> f64 {
     let n = archive.n_records as f64;
     let ratio = cost.cpu.as_secs_f64() / baseline.cpu.as_secs_f64();
     println!(
@@ -118,7 +118,7 @@ pub fn report(what: &str, archive: &Archive, cost: Cost, baseline: Cost) -> f64 
 }
 
 /// Whether bars are enforced: `TRAILHOUND_BENCH_ENFORCE=1`.
-pub fn enforce(bar: &str, met: bool) {
+pub(crate) fn enforce(bar: &str, met: bool) {
     let enforced = std::env::var_os("TRAILHOUND_BENCH_ENFORCE").is_some();
     println!("bar: {bar}: {}", if met { "met" } else { "MISSED" });
     assert!(met || !enforced, "bar missed: {bar}");

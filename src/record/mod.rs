@@ -44,9 +44,15 @@ macro_rules! columns {
             /// The column of a top-level key.
             #[inline]
             pub fn of(key: &str) -> Option<Column> {
-                let index = usize::from(*COLUMN_TABLE.get(slot(key.as_bytes(), COLUMN_SEED))?);
-                let known = *Column::KEYS.get(index)?;
-                (known == key).then(|| Column::ALL[index])
+                Column::of_bytes(key.as_bytes())
+            }
+
+            /// The same for the bytes of a key.
+            #[inline]
+            pub fn of_bytes(key: &[u8]) -> Option<Column> {
+                let index = usize::from(*COLUMN_TABLE.get(slot(key, COLUMN_SEED))?);
+                let known = Column::KEYS.get(index)?.as_bytes();
+                is_same(known, key).then(|| Column::ALL[index])
             }
         }
     };
@@ -66,6 +72,17 @@ const fn slot(key: &[u8], seed: u32) -> usize {
     }
     let mixed = (n as u32) | (key[0] as u32) << 8 | (key[n * 2 / 3] as u32) << 16 | (key[n - 1] as u32) << 24;
     (mixed.wrapping_mul(seed) >> 24) as usize
+}
+
+/// Compares short keys without a call: most are of 8 to 24 bytes.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let ((a_words, a_rest), (b_words, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let words = a_words.iter().zip(b_words).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b));
+    words && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
 /// The table of a multiplier, and whether it tells all names apart.

@@ -22,10 +22,10 @@ impl SourceKind {
     pub fn of(record: &Record<'_>) -> Option<SourceKind> {
         let text = record.text(Column::SourceIp)?;
         let first = text.as_bytes()[0];
-        if first.is_ascii_hexdigit() || first == b':' {
-            if let Ok(ip) = text.parse::<IpAddr>() {
-                return Some(if is_private(ip) { SourceKind::Private(ip) } else { SourceKind::Public(ip) });
-            }
+        if (first.is_ascii_hexdigit() || first == b':')
+            && let Ok(ip) = text.parse::<IpAddr>()
+        {
+            return Some(if is_private(ip) { SourceKind::Private(ip) } else { SourceKind::Public(ip) });
         }
         let service = text.ends_with(".amazonaws.com")
             || text.starts_with("AWS Internal")

@@ -91,10 +91,10 @@ impl FieldPath {
             Head::Column(column) => record.column(column),
             Head::Key => record.root.get(&self.steps[0].key),
         };
-        if let Some(value) = found {
-            if descend(value, &self.steps[1..], f) {
-                return true;
-            }
+        if let Some(value) = found
+            && descend(value, &self.steps[1..], f)
+        {
+            return true;
         }
         if record.has_dotted_keys() && self.steps.len() > 1 {
             return record.root.get(&self.text).is_some_and(|v| offer(v, f));
@@ -147,10 +147,10 @@ fn descend(value: Value<'_>, steps: &[Step], f: &mut dyn FnMut(Datum<'_>) -> boo
             node.items().any(|item| descend(item, steps, f))
         }
         Datum::Node(node) => {
-            if let Some(next) = node.get(&step.key) {
-                if descend(next, &steps[1..], f) {
-                    return true;
-                }
+            if let Some(next) = node.get(&step.key)
+                && descend(next, &steps[1..], f)
+            {
+                return true;
             }
             steps.len() > 1 && node.get(&step.rest).is_some_and(|v| offer(v, f))
         }

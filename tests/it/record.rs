@@ -62,7 +62,7 @@ fn a_session_is_the_principal_id_and_the_creation_date_in_either_form() {
         let json = format!(
             r#"{{"userIdentity":{{"principalId":"AROA:s","sessionContext":{{"attributes":{{"creationDate":"{date}"}}}}}}}}"#
         );
-        let session = with(&json, &Context::default(), |record| principal::session(record));
+        let session = with(&json, &Context::default(), principal::session);
         assert_eq!(session.as_deref(), Some("AROA:s@2026-01-01T01:06:28Z"));
     }
 }
