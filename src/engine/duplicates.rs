@@ -84,6 +84,19 @@ impl Entry {
         self.stamp & MINUTE
     }
 
+    /// Whether it is within reach and the first of an identity.
+    #[inline]
+    fn is_first_of(&self, identity: u64, floor: u32) -> bool {
+        self.identity == identity && self.stamp & SECOND == 0 && self.minute() >= floor
+    }
+
+    /// Whether it is within reach, and another record of the identity with the content of this one.
+    #[inline]
+    fn is_second_of(&self, line: &Line, floor: u32) -> bool {
+        let is_equal = self.identity == line.identity && self.content == line.content;
+        is_equal && self.stamp & SECOND != 0 && self.minute() >= floor
+    }
+
     /// Notes that the record was revised, and says what the revision is to it.
     fn revise(&mut self, line: &Line) -> Verdict {
         let was_wanted = self.stamp & HAD_EVENT != 0;
@@ -158,12 +171,12 @@ impl Duplicates {
         if watermark >= self.floor_due {
             self.move_floor(watermark);
         }
-        if self.table.len() >= self.entries_max {
+        // Room is made for a record that will need it, never at the cost of the one that this is a copy of.
+        if self.table.len() >= self.entries_max && !self.knows(line) {
             self.make_way();
         }
         let floor = self.floor;
-        let is_first =
-            |e: &Entry| e.identity == line.identity && e.stamp & SECOND == 0 && e.minute() >= floor;
+        let is_first = |e: &Entry| e.is_first_of(line.identity, floor);
         match self.table.entry(spread(line.identity), is_first, Entry::hash) {
             Slot::Vacant(slot) => {
                 let entry = Entry::of(line, turn, floor, 0);
@@ -179,13 +192,23 @@ impl Duplicates {
         }
     }
 
+    /// Whether a record needs no entry of its own.
+    #[cold]
+    fn knows(&self, line: &Line) -> bool {
+        let floor = self.floor;
+        let first = self.table.find(spread(line.identity), |e| e.is_first_of(line.identity, floor));
+        let Some(first) = first else { return false };
+        if line.revises || first.content == line.content || first.stamp & REVISED != 0 {
+            return true;
+        }
+        let hash = second_hash(line.identity, line.content);
+        self.table.find(hash, |e| e.is_second_of(line, floor)).is_some()
+    }
+
     #[cold]
     fn judge_second(&mut self, line: &Line, turn: Timestamp) -> Verdict {
         let floor = self.floor;
-        let is_same = |e: &Entry| {
-            let is_equal = e.identity == line.identity && e.content == line.content;
-            is_equal && e.stamp & SECOND != 0 && e.minute() >= floor
-        };
+        let is_same = |e: &Entry| e.is_second_of(line, floor);
         match self.table.entry(second_hash(line.identity, line.content), is_same, Entry::hash) {
             Slot::Occupied(_) => Verdict::Duplicate,
             Slot::Vacant(slot) => {
