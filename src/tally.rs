@@ -23,8 +23,6 @@ pub enum RejectReason {
     Truncated,
     /// A JSON object that has none of a CloudTrail record's fields.
     NotARecord,
-    /// No readable event time, nor a stamp to stand in for it.
-    NoTime,
 }
 
 /// Why a record was left out on request.
@@ -96,7 +94,7 @@ macro_rules! names {
 names! {
     RejectReason {
         BadJson => "bad_json", BadUtf8 => "bad_utf8", TooDeep => "too_deep", TooLarge => "too_large",
-        Truncated => "truncated", NotARecord => "not_a_record", NoTime => "no_time",
+        Truncated => "truncated", NotARecord => "not_a_record",
     }
     FilterReason { Time => "time", Account => "account", Region => "region" }
     SkipReason {

@@ -94,8 +94,8 @@ impl<V: Visitor> Machine<'_, V> {
         let raw = &window.unread()[..length];
         match self.offer(raw) {
             Ok(()) => self.pattern.hit(),
-            // These say that it was parsed, so its end is right.
-            Err(reason @ (RejectReason::NotARecord | RejectReason::NoTime)) => {
+            // This says that it was parsed, so its end is right.
+            Err(reason @ RejectReason::NotARecord) => {
                 self.refused(raw, reason, window.place(length));
             }
             Err(_) => {

@@ -206,6 +206,15 @@ pub struct Generate {
     /// Plant this attack; may be given several times, or `all`
     #[arg(long = "attack", value_name = "NAME", value_delimiter = ',')]
     pub attacks: Vec<String>,
+    /// Which calls there are: management and data events, or management events only
+    #[arg(long, value_name = "SHAPE", default_value = "archive", value_parser = ["archive", "management"])]
+    pub shape: String,
+    /// How many accounts [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub accounts: Option<u32>,
+    /// How many people, roles and users, over all accounts [default: 120]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub principals: Option<u32>,
     /// When the first call happens [default: 2026-03-02T00:00:00Z]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub start: Option<Timestamp>,

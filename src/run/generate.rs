@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::args::Generate;
 use super::console;
 use super::status::{Failure, Status};
-use crate::synth::{self, Attack, File, Label, Plan};
+use crate::synth::{self, Attack, File, Label, Plan, Shape};
 use crate::time::Timestamp;
 
 /// Runs the command.
@@ -43,6 +43,9 @@ fn plan(args: &Generate) -> Result<Plan, Failure> {
     plan.start = args.start.unwrap_or(plan.start);
     plan.span = args.span.unwrap_or(plan.span);
     plan.duplicates = args.duplicates;
+    plan.shape = Shape::named(&args.shape).unwrap_or_default();
+    plan.accounts = args.accounts.map_or(plan.accounts, |n| n as usize);
+    plan.principals = args.principals.map_or(plan.principals, |n| n as usize);
     if !(Timestamp(0)..Timestamp(253_402_300_800)).contains(&plan.end()) || plan.span.0 < 1 {
         return Err(Failure::usage("--start and --span must lie between 1970 and 9999"));
     }

@@ -169,6 +169,13 @@ fn the_archive_that_comes_with_the_project_shows_what_it_promises() {
     let counted: u64 =
         summary["alerts"]["by_severity"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
     assert_eq!(counted, alerts.len() as u64);
+    let output =
+        trailhound().arg("replay").arg("testdata/trails").current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let told = stderr(&output.unwrap());
+    for line in told.lines().filter(|l| !l.starts_with("speed") && !l.starts_with("detectors")) {
+        assert!(readme.contains(line), "the README does not show: {line}");
+    }
 }
 
 #[test]
@@ -265,4 +272,32 @@ fn a_trail_is_generated_the_same_each_time_and_replays_without_a_reject() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert_eq!(summary["records"]["rejected"], json!({}));
     assert_eq!(summary["objects"]["skipped"], json!({"not_json": 1}), "the labels are no records");
+}
+
+#[test]
+fn the_command_that_testdata_names_makes_the_archive_that_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("testdata/README.md")).unwrap();
+    let command = readme.split("```").nth(1).expect("a command").replace("\\\n", " ");
+    let dir = tempfile::tempdir().unwrap();
+    let args = command.split_whitespace().skip(1).map(|arg| match arg {
+        "testdata/trails" => dir.path().as_os_str().to_owned(),
+        arg => arg.into(),
+    });
+    let output = run(args);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let inflated = |dir: &Path| {
+        let files = walkdir::WalkDir::new(dir).sort_by_file_name().into_iter().map(Result::unwrap);
+        let files = files.filter(|e| e.path().extension().is_some_and(|e| e == "gz"));
+        let one = |path: &Path| {
+            let mut text = String::new();
+            let mut decoder = flate2::read::MultiGzDecoder::new(fs::File::open(path).unwrap());
+            std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+            text
+        };
+        files.map(|e| (e.path().strip_prefix(dir).unwrap().to_owned(), one(e.path()))).collect::<Vec<_>>()
+    };
+    let (made, there) = (inflated(dir.path()), inflated(&root.join("testdata/trails")));
+    assert_eq!(there.len(), 40);
+    assert!(made == there, "the archive and the command have drifted apart");
 }
