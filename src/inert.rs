@@ -17,6 +17,10 @@ pub fn is_hostile(c: char) -> bool {
 }
 
 /// Text with every hostile character written out as `\u{1b}`.
+///
+/// ```
+/// assert_eq!(trailhound::inert::plain("aws-cli\u{1b}[2J"), "aws-cli\\u{1b}[2J");
+/// ```
 pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);

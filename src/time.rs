@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 /// A length of time in whole seconds; written `90s`, `10m`, `24h`, `7d` (and `M`, `y` as Sigma has them).
+///
+/// ```
+/// use trailhound::time::Span;
+/// assert_eq!("10m".parse::<Span>(), Ok(Span(600)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Span(pub i64);
 
