@@ -18,7 +18,6 @@ use crate::decode::{self, Fate, Limits, Reject, Splitting, Visitor, Workspace};
 use crate::detect::catalog::Catalog;
 use crate::object::{Body, Object};
 use crate::record::context::Context;
-use crate::record::parser::Parser;
 use crate::tally::RejectReason;
 
 /// Objects of which more than this many compressed bytes are in memory, and streams, are parsed by all threads.
@@ -230,12 +229,4 @@ impl Batch {
             }
         }
     }
-}
-
-/// Parses one JSON document outside any object, as `detectors match` and fixtures need it.
-pub fn with_document<R>(
-    raw: &[u8],
-    f: impl FnOnce(Result<crate::record::value::Value<'_>, RejectReason>) -> R,
-) -> R {
-    Parser::default().with(raw, f)
 }
