@@ -60,7 +60,8 @@ impl Scanner {
         objects.into_par_iter().map(|object| self.scan_one(object)).collect()
     }
 
-    fn scan_one(&self, object: Object) -> Scanned {
+    /// Scans one object, a large one on the whole pool.
+    pub(super) fn scan_one(&self, object: Object) -> Scanned {
         let large = match &object.body {
             Body::Whole(bytes) => bytes.len() > LARGE_BYTES,
             Body::Stream(_) => true,
