@@ -10,17 +10,21 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::scan::Scanner;
-use super::scanned::Scanned;
-use crate::object::Object;
+use super::scan::{Company, Scanner};
+use super::scanned::{Line, Scanned};
+use crate::object::{Body, Object};
 
 /// The most objects that are scanned, or being scanned, ahead of the fold.
 const AHEAD_OBJECTS: usize = 128;
-/// The most compressed bytes of them; one object is taken whatever it weighs.
-const AHEAD_BYTES: usize = 4 << 20;
+/// The most bytes of what they hold (their lines). One object a thread is taken whatever it weighs.
+const AHEAD_BYTES: usize = 16 << 20;
+/// What a stream counts for before it is known what it brings.
+const STREAM_BYTES: usize = AHEAD_BYTES / 4;
+/// Compressed bytes for one of lines: a record has some 200 of the former and 40 of the latter.
+const BYTES_FOR_LINE_BYTE: usize = 4;
 /// From so many objects or bytes on that are ready, folding comes before scanning: each fold has a price of its own.
 const READY_OBJECTS: usize = AHEAD_OBJECTS / 8;
-const READY_BYTES: usize = AHEAD_BYTES / 8;
+const READY_BYTES: usize = AHEAD_BYTES / 64;
 /// How long to wait for others before looking again whether there is work to share.
 const PATIENCE: Duration = Duration::from_millis(1);
 
@@ -37,6 +41,7 @@ struct State {
     /// Taken and not yet folded, in order.
     ahead: VecDeque<Slot>,
     bytes_ahead: usize,
+    n_threads: usize,
     /// How many objects have left `ahead`.
     n_folded: usize,
     /// How many tasks scan.
@@ -54,6 +59,8 @@ struct Slot {
 struct Taken {
     place: usize,
     object: Object,
+    /// Whether there is an object for every other thread, too.
+    company: Company,
 }
 
 /// Sees to it that nobody waits for a scan that panicked.
@@ -71,8 +78,10 @@ impl Drop for Watch<'_, '_> {
 }
 
 impl<'s> Pipeline<'s> {
+    /// A pipeline for the current pool.
     pub(super) fn new(scanner: &'s Scanner, objects: Vec<Object>) -> Pipeline<'s> {
         let state = State {
+            n_threads: rayon::current_num_threads(),
             waiting: objects.into(),
             ahead: VecDeque::new(),
             bytes_ahead: 0,
@@ -103,7 +112,7 @@ impl<'s> Pipeline<'s> {
 
     /// Sets the other threads to work, as far as there is some.
     fn hire<'scope>(&'scope self, scope: &rayon::Scope<'scope>) {
-        let n_hired = self.lock().hire(rayon::current_num_threads() - 1);
+        let n_hired = self.lock().hire();
         for _ in 0..n_hired {
             scope.spawn(|scope| self.work(scope));
         }
@@ -120,9 +129,9 @@ impl<'s> Pipeline<'s> {
 
     /// Scans an object if there is one to take.
     fn scan_one(&self) -> bool {
-        let Some(Taken { place, object }) = self.lock().take() else { return false };
+        let Some(Taken { place, object, company }) = self.lock().take() else { return false };
         let watch = Watch { pipeline: self };
-        let scanned = self.scanner.scan_one(object);
+        let scanned = self.scanner.scan_one(object, company);
         drop(watch);
         self.lock().put(place, scanned);
         self.is_ready.notify_one();
@@ -153,17 +162,18 @@ impl<'s> Pipeline<'s> {
 
 impl State {
     /// How many more tasks there should be, which then count as begun.
-    fn hire(&mut self, n_max: usize) -> usize {
+    fn hire(&mut self) -> usize {
         if !self.has_room() {
             return 0;
         }
-        let n = self.waiting.len().min(n_max).saturating_sub(self.n_workers);
+        let n = self.waiting.len().min(self.n_threads - 1).saturating_sub(self.n_workers);
         self.n_workers += n;
         n
     }
 
     fn has_room(&self) -> bool {
-        self.ahead.len() < AHEAD_OBJECTS && self.bytes_ahead < AHEAD_BYTES
+        let has_room = self.ahead.len() < AHEAD_OBJECTS && self.bytes_ahead < AHEAD_BYTES;
+        has_room || self.ahead.len() < self.n_threads
     }
 
     fn take(&mut self) -> Option<Taken> {
@@ -171,14 +181,23 @@ impl State {
             return None;
         }
         let object = self.waiting.pop_front()?;
-        let bytes = object.body.len_hint();
+        let bytes = match &object.body {
+            Body::Whole(bytes) => bytes.len() / BYTES_FOR_LINE_BYTE,
+            Body::Stream(_) => STREAM_BYTES,
+        };
         self.bytes_ahead += bytes;
         self.ahead.push_back(Slot { bytes, scanned: None });
-        Some(Taken { place: self.n_folded + self.ahead.len() - 1, object })
+        let n_scanning = self.ahead.iter().filter(|slot| slot.scanned.is_none()).count();
+        let is_short = self.waiting.len() + n_scanning < self.n_threads;
+        let company = if is_short { Company::Idle } else { Company::Busy };
+        Some(Taken { place: self.n_folded + self.ahead.len() - 1, object, company })
     }
 
     fn put(&mut self, place: usize, scanned: Scanned) {
-        self.ahead[place - self.n_folded].scanned = Some(scanned);
+        let slot = &mut self.ahead[place - self.n_folded];
+        let bytes = scanned.lines.len() * size_of::<Line>();
+        self.bytes_ahead = self.bytes_ahead - slot.bytes + bytes;
+        *slot = Slot { bytes, scanned: Some(scanned) };
     }
 
     /// Whether enough is ready that it should be folded before more is scanned.
@@ -215,7 +234,6 @@ mod tests {
     use super::*;
     use crate::decode::Limits;
     use crate::engine::lines::Admission;
-    use crate::object::Body;
     use crate::time::Timestamp;
 
     fn object(name: &str, body: Body) -> Object {

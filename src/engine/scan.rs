@@ -25,6 +25,15 @@ const LARGE_BYTES: usize = 4 << 20;
 /// Records of a large object are handed out in batches of about this many bytes, so that they stay in cache.
 const BATCH_BYTES: usize = 512 << 10;
 
+/// What the other threads of the pool do meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Company {
+    /// They have objects of their own.
+    Busy,
+    /// Some have nothing to do.
+    Idle,
+}
+
 /// Scans objects; shared by all threads.
 pub struct Scanner {
     lens: Lens,
@@ -57,19 +66,19 @@ impl Scanner {
 
     /// Scans objects on the current rayon pool; the result is in the order of the input.
     pub fn scan(&self, objects: Vec<Object>) -> Vec<Scanned> {
-        objects.into_par_iter().map(|object| self.scan_one(object)).collect()
+        objects.into_par_iter().map(|object| self.scan_one(object, Company::Busy)).collect()
     }
 
-    /// Scans one object, a large one on the whole pool.
-    pub(super) fn scan_one(&self, object: Object) -> Scanned {
-        let large = match &object.body {
+    /// Scans one object; a large one with the other threads where they have nothing else to do.
+    pub(super) fn scan_one(&self, object: Object, company: Company) -> Scanned {
+        let is_large = match &object.body {
             Body::Whole(bytes) => bytes.len() > LARGE_BYTES,
             Body::Stream(_) => true,
         };
         let mut worker = self.hire();
         let Object { id, stamp, account, body } = object;
         let mut part = Part::new(id, stamp, account);
-        let fate = if large && rayon::current_num_threads() > 1 {
+        let fate = if is_large && company == Company::Idle && rayon::current_num_threads() > 1 {
             self.scan_large(body, &mut part, &mut worker)
         } else {
             let Worker { workspace, eyes } = &mut worker;

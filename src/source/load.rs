@@ -15,6 +15,9 @@ use super::plan::{Item, Place};
 use super::{Missed, Settings, Stop};
 use crate::object::{Body, Object};
 
+/// How many files beyond a chunk's bytes may share one.
+const LARGE_FILES: u64 = 4;
+
 /// What the engine takes in one step.
 #[derive(Debug, Default)]
 pub struct Chunk {
@@ -39,7 +42,7 @@ impl Loader {
         let bounds = (settings.chunk_bytes(), settings.chunk_objects);
         let thread = std::thread::Builder::new()
             .name("loader".to_owned())
-            .spawn(move || Filling { chunk: Chunk::default(), bounds, sender, stop }.run(items))?;
+            .spawn(move || Filling { chunk: Chunk::default(), weight: 0, bounds, sender, stop }.run(items))?;
         Ok(Loader { chunks: Some(chunks), thread: Some(thread) })
     }
 }
@@ -67,6 +70,8 @@ impl Drop for Loader {
 
 struct Filling {
     chunk: Chunk,
+    /// What its objects hold in memory, in bytes.
+    weight: u64,
     bounds: (u64, usize),
     sender: SyncSender<Chunk>,
     stop: Stop,
@@ -78,16 +83,15 @@ impl Filling {
             if self.stop.is_asked() {
                 break;
             }
-            // A stream is a chunk of its own: how many bytes it brings is not known.
-            let weight = if is_stream(&item, self.bounds.0) { self.bounds.0 } else { item.bytes };
-            let is_full =
-                self.chunk.bytes + weight > self.bounds.0 || self.chunk.objects.len() >= self.bounds.1;
+            let weight = weight(&item, self.bounds.0);
+            let is_full = self.weight + weight > self.bounds.0 || self.chunk.objects.len() >= self.bounds.1;
             if is_full && !self.chunk.objects.is_empty() && !self.hand_over() {
                 return;
             }
             match open(&item, self.bounds.0, &self.stop) {
                 Ok(body) => {
                     self.chunk.bytes += item.bytes;
+                    self.weight += weight;
                     let account = crate::object::KeyFacts::of(&item.id).account.map(Into::into);
                     self.chunk.objects.push(Object { account, id: item.id, stamp: item.stamp, body });
                 }
@@ -101,12 +105,19 @@ impl Filling {
 
     /// Whether anybody still wants more.
     fn hand_over(&mut self) -> bool {
+        self.weight = 0;
         self.sender.send(std::mem::take(&mut self.chunk)).is_ok()
     }
 }
 
-fn is_stream(item: &Item, whole_bytes_max: u64) -> bool {
-    !matches!(item.place, Place::File(_)) || item.bytes > whole_bytes_max
+/// What an object counts for in a chunk of so many bytes. A large file is read piece by piece, so a few of them may
+/// share a chunk and be read side by side. A pipe is a chunk of its own: how much it brings is not known.
+fn weight(item: &Item, chunk_bytes: u64) -> u64 {
+    match &item.place {
+        Place::File(_) if item.bytes > chunk_bytes => chunk_bytes.div_ceil(LARGE_FILES),
+        Place::File(_) => item.bytes,
+        Place::Stdin | Place::Pipe(_) => chunk_bytes,
+    }
 }
 
 fn open(item: &Item, whole_bytes_max: u64, stop: &Stop) -> io::Result<Body> {
@@ -165,6 +176,16 @@ mod tests {
         let mut chunks = load(dir.path(), 2_000);
         let Body::Stream(stream) = &mut chunks[0].objects[0].body else { panic!("not a stream") };
         assert_eq!(std::io::copy(stream, &mut std::io::sink()).unwrap(), 4_000);
+    }
+
+    #[test]
+    fn a_few_large_files_share_a_chunk_since_they_are_read_piece_by_piece() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..6 {
+            std::fs::write(dir.path().join(format!("{n}.json")), vec![b' '; 4_000]).unwrap();
+        }
+        let chunks = load(dir.path(), 2_000);
+        assert_eq!(chunks.iter().map(|c| c.objects.len()).collect::<Vec<_>>(), [4, 2]);
     }
 
     #[test]
