@@ -151,7 +151,7 @@ fn the_two_commands_of_the_readme_agree_with_the_program() {
     let block = readme.split("```").nth(1).unwrap();
     assert_eq!(block.trim(), "cargo run --release -- replay testdata/trails\ncargo test");
     let ci = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).unwrap();
-    assert_eq!(ci.trim().lines().last(), Some("step cargo test"));
+    assert!(ci.lines().any(|line| line == "step cargo test"), "exactly the command that people are told");
 }
 
 #[test]
