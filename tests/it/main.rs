@@ -13,3 +13,4 @@ mod sigma;
 mod sink;
 mod synth;
 mod tidy;
+mod windows;
