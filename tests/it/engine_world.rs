@@ -151,6 +151,7 @@ impl Call {
         if let Some(bucket) = &self.bucket {
             builder.capture(1, bucket);
         }
+        builder.capture(2, &(self.time % 97).to_string());
         builder.finish(EventFacts {
             time: Timestamp(self.time),
             outcome: self.outcome,
@@ -277,7 +278,17 @@ pub(crate) fn settings(lateness: i64, lines: Lines) -> FoldSettings {
 
 /// Runs objects through a fold in steps of a size, to the end.
 pub(crate) fn run(settings: FoldSettings, objects: Vec<Scanned>, chunk: usize) -> Vec<Alert> {
-    let mut fold = Fold::new(catalog(), settings);
+    run_with(catalog(), settings, objects, chunk)
+}
+
+/// The same with the detectors of a catalogue.
+pub(crate) fn run_with(
+    catalog: Arc<Catalog>,
+    settings: FoldSettings,
+    objects: Vec<Scanned>,
+    chunk: usize,
+) -> Vec<Alert> {
+    let mut fold = Fold::new(catalog, settings);
     let mut alerts = feed(&mut fold, objects, chunk);
     alerts.extend(checked(fold.finish()).alerts);
     alerts

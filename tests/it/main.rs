@@ -3,8 +3,10 @@
 
 mod cli;
 mod config;
+mod correlations;
 mod decode;
 mod engine;
+mod engine_memory;
 mod engine_state;
 mod engine_world;
 mod record;

@@ -1,7 +1,7 @@
 //! What the fields of a correlation are called in the records of each rule that it rests on.
 
-use super::Loading;
 use super::links::{Directory, Tie};
+use super::{Entry, Loading};
 use crate::sigma::correlation::Correlation;
 use crate::sigma::document::Body;
 use crate::sigma::fault::{Faults, Place, suggest};
@@ -40,28 +40,35 @@ pub(super) fn check(
             faults.error(alias.place, message, suggest(&alias.rule, &names));
         }
     }
-    let fields = correlation.group_by.iter().zip(0..).map(|(field, i)| (field, i, true));
-    let values = correlation.asked.fields.iter().zip(0..).map(|(field, i)| (field, i, false));
-    for ((name, place), i, is_group) in fields.chain(values) {
-        let is_alias = correlation.aliases.iter().any(|alias| alias.name == *name);
-        for tie in ties {
-            let field = if is_group { &tie.group_by[i] } else { &tie.fields[i] };
-            let entry = &loading.entries[tie.base];
-            if is_alias && field == name {
-                let message =
-                    format!("alias `{}` says nothing of `{}`", crate::inert::plain(name), entry.name);
-                faults.error(*place, message, format!("add `{}: field` to the alias", entry.name));
-                break;
-            }
-            if matches!(entry.document.body, Body::Rule(_))
-                && entry.document.logsource.is_cloudtrail()
-                && is_foreign(field)
-            {
-                let message = format!("no CloudTrail record has a field `{}`", crate::inert::plain(field));
-                faults.lint(*place, message, "name a field of the record, or a derived fact");
-                break;
-            }
-        }
+    let groups = correlation.group_by.iter().enumerate().map(|(i, written)| (written, i, true));
+    let values = correlation.asked.fields.iter().enumerate().map(|(i, written)| (written, i, false));
+    for (written, i, is_group) in groups.chain(values) {
+        let field = |tie: &Tie| if is_group { tie.group_by[i].clone() } else { tie.fields[i].clone() };
+        let named: Vec<(&Entry, String)> =
+            ties.iter().map(|tie| (&loading.entries[tie.base], field(tie))).collect();
+        check_field(written, &named, correlation, faults);
+    }
+}
+
+/// Reports one field of a correlation, given what it is called in the records of each rule.
+fn check_field(
+    (name, place): &(String, Place),
+    named: &[(&Entry, String)],
+    correlation: &Correlation,
+    faults: &mut Faults,
+) {
+    let is_alias = correlation.aliases.iter().any(|alias| alias.name == *name);
+    if let Some((entry, _)) = named.iter().find(|(_, field)| is_alias && field == name) {
+        let message = format!("alias `{}` says nothing of `{}`", crate::inert::plain(name), entry.name);
+        faults.error(*place, message, format!("add `{}: field` to the alias", entry.name));
+    }
+    let is_absent = |(entry, field): &&(&Entry, String)| {
+        let is_rule = matches!(entry.document.body, Body::Rule(_));
+        is_rule && entry.document.logsource.is_cloudtrail() && is_foreign(field)
+    };
+    if let Some((_, field)) = named.iter().find(is_absent) {
+        let message = format!("no CloudTrail record has a field `{}`", crate::inert::plain(field));
+        faults.lint(*place, message, "name a field of the record, or a derived fact");
     }
 }
 
