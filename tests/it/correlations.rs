@@ -1,5 +1,7 @@
 //! Correlations from YAML to alert: what documents mean, and what is wrong with some.
 
+#![allow(clippy::needless_pass_by_value, reason = "records are written where they are handed over")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -278,3 +278,47 @@ fn numbers_stand_in_the_reasons() {
     );
     assert!(alerts.iter().all(|a| a.outcome == Outcome::Succeeded && a.evidence.len() <= 5));
 }
+
+#[test]
+fn full_memories_of_every_kind_stay_within_their_bounds_and_say_so() {
+    let mut settings = small_bounds(settings(600, Lines::Final));
+    settings.bounds.windows = trailhound::detect::bounded::Limit { entries: 1, bytes: 1 << 20 };
+    let mut fold = Fold::new(remembering(), settings);
+    feed(&mut fold, objects(5, &calls(5, 2_000)), 10);
+    assert!(fold.evictions().windows > 100, "{:?}", fold.evictions());
+    assert!(fold.snapshot().len() < 1 << 20);
+}
+
+#[test]
+#[ignore = "a measurement, for release builds"]
+fn speed_where_one_key_receives_nine_records_in_ten() {
+    let n: u32 = 300_000;
+    let calls: Vec<Call> = (0..n)
+        .map(|i| Call {
+            ip: if i % 10 == 0 { format!("198.51.100.{}", i % 250) } else { "192.0.2.1".to_owned() },
+            bucket: Some(format!("bucket{}", i.wrapping_mul(2_654_435_761) % 50_000)),
+            matches: vec![[RULE, APART, ONCE][i as usize % 3]],
+            ..Call::at(i, i64::from(i) / 20)
+        })
+        .collect();
+    let objects: Vec<_> = calls.chunks(500).map(|c| object(&format!("object-{}", c[0].id), c)).collect();
+    let all = remembering();
+    let mut kinds: Vec<Option<usize>> = vec![None];
+    kinds.extend((0..all.detectors.len()).filter(|i| all.detectors[*i].round() == 2).map(Some));
+    for kind in kinds {
+        let mut detectors = all.detectors.clone();
+        for (i, detector) in
+            detectors.iter_mut().enumerate().filter(|(i, d)| d.round() > 1 && Some(*i) != kind)
+        {
+            *detector = self::detector(&format!("{}-off", all.detectors[i].name), DetectorKind::Rule);
+        }
+        let catalog = Catalog { detectors, captures: all.captures.clone(), ..Catalog::default() };
+        let mut fold = Fold::new(Arc::new(catalog), settings(600, Lines::Final));
+        let objects = objects.clone();
+        let start = std::time::Instant::now();
+        fold.step(objects);
+        let nanos = start.elapsed().as_nanos() / u128::from(n);
+        let name = kind.map_or("none", |i| all.detectors[i].name.as_str());
+        eprintln!("{name:<12} {nanos} ns a record");
+    }
+}
