@@ -6,6 +6,7 @@
 use super::aggregation::{Aggregation, Part};
 use super::ast::Expr;
 use super::bounds::{Asked, Bounds};
+use super::condition::Condition;
 use super::correlation::{Correlation, Kind, RULES_MEETING_MAX, Side};
 use super::detection::Detection;
 use super::fault::{Faults, Place};
@@ -59,10 +60,7 @@ impl OverTime {
                     let message = format!("`near` without `timeframe`, so it means within {NEAR}");
                     faults.lint(place, message, "say how near, such as `timeframe: 10m`");
                 }
-                let mut parts = vec![Part { name: None, expr: condition.expr.clone() }];
-                if let [only] = condition.parts.as_slice() {
-                    parts[0].name = only.name.clone();
-                }
+                let mut parts = vec![whole(condition)];
                 parts.extend(near.iter().cloned());
                 if near.iter().any(|part| part.expr.is_negative()) {
                     let why = "`near not` is not carried out; rewrite it as a correlation of type `absence`";
@@ -78,7 +76,7 @@ impl OverTime {
                 Ok(Some(OverTime {
                     place,
                     kind: *kind,
-                    parts: vec![Part { name: None, expr: condition.expr.clone() }],
+                    parts: vec![whole(condition)],
                     field: field.clone(),
                     group_by: group_by.clone(),
                     bounds: *bounds,
@@ -113,6 +111,15 @@ impl OverTime {
             generates: false,
         }
     }
+}
+
+/// What stands before a pipe, under the name of its selection where it is just one.
+fn whole(condition: &Condition) -> Part {
+    let name = match condition.parts.as_slice() {
+        [only] => only.name.clone(),
+        _ => None,
+    };
+    Part { name, expr: condition.expr.clone() }
 }
 
 fn meets(over_time: OverTime) -> Result<OverTime, String> {

@@ -252,6 +252,8 @@ fn rules_of_old_count_and_meet() {
     let names: Vec<&str> = catalog.detectors.iter().map(|d| d.name.as_str()).collect();
     assert_eq!(names, ["old", "old.a", "old.b"]);
     assert_eq!(catalog.detectors[1].title, "Old: a");
+    let (catalog, _) = load(&old("(a or b) and not filter | count() > 1", tenth)).unwrap();
+    assert_eq!(catalog.detectors[1].name, "old.each");
     for (condition, timeframe, why) in [
         ("a | max(x) > 5", tenth, "`| max(x) > 5` is not carried out"),
         ("a | count() > 5", "", "does not say over which time"),

@@ -70,7 +70,8 @@ fn names(over_time: &OverTime) -> Vec<String> {
         let is_slug =
             |name: &&String| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         let own = part.name.as_ref().filter(is_slug).filter(is_free);
-        names.push(own.cloned().unwrap_or_else(|| format!("part-{}", n + 1)));
+        let numbered = if over_time.parts.len() == 1 { "each".to_owned() } else { format!("part-{}", n + 1) };
+        names.push(own.cloned().unwrap_or(numbered));
     }
     names
 }
