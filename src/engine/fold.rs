@@ -115,6 +115,8 @@ pub struct Evictions {
     pub roles: u64,
     /// Windows that were forgotten.
     pub windows: u64,
+    /// Findings that lacked something and were not waited for.
+    pub waiting: u64,
     /// Alerts that closed before their time.
     pub groups: u64,
 }
@@ -232,6 +234,7 @@ impl Fold {
             links: before.links + self.links.evicted,
             roles: before.roles + self.names.evicted,
             windows: before.windows + self.windows.evicted(),
+            waiting: before.waiting + self.windows.passed_over(),
             groups: before.groups + self.quiet.evicted(),
         }
     }

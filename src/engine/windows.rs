@@ -37,6 +37,7 @@ struct Shard {
     /// When something is decided although nothing came, and in which window.
     due: BTreeSet<(Timestamp, u128)>,
     evicted: u64,
+    passed_over: u64,
 }
 
 /// A finding that a detector listens to.
@@ -64,7 +65,8 @@ impl Windows {
     pub fn new(limit: Limit, wiring: &Wiring) -> Windows {
         let n_rounds = usize::from(wiring.rounds.saturating_sub(1));
         let limit = limit.divided(shards::SHARDS * n_rounds.max(1));
-        let shard = || Shard { windows: Bounded::new(limit), due: BTreeSet::new(), evicted: 0 };
+        let shard =
+            || Shard { windows: Bounded::new(limit), due: BTreeSet::new(), evicted: 0, passed_over: 0 };
         let rounds = (2..=wiring.rounds).map(|number| Round { number, shards: shards::make(shard) });
         Windows { rounds: rounds.collect() }
     }
@@ -113,6 +115,11 @@ impl Windows {
     /// How many left because there were too many.
     pub fn evicted(&self) -> u64 {
         self.rounds.iter().flat_map(|round| &round.shards).map(|shard| shard.evicted).sum()
+    }
+
+    /// How many findings were not waited for because too many were.
+    pub fn passed_over(&self) -> u64 {
+        self.rounds.iter().flat_map(|round| &round.shards).map(|shard| shard.passed_over).sum()
     }
 
     /// All windows, to save: (key, last turn, window), in order.
@@ -195,6 +202,7 @@ impl Shard {
         let due_before = window.due();
         let found = window.observe(turned, base, asked);
         let (due, weight) = (window.due(), window.weight());
+        self.passed_over += window.take_passed_over();
         self.change_due(key, due_before, due);
         self.windows.touch(key, turn, weight);
         self.shed();

@@ -225,6 +225,18 @@ fn what_comes_late_but_within_the_grace_takes_it_back() {
 }
 
 #[test]
+fn beyond_sixteen_under_one_key_nothing_more_is_waited_for_and_that_is_counted() {
+    let calls: Vec<Call> = (0..20).map(|i| call(i, i64::from(i), RULE)).collect();
+    let mut fold = Fold::new(remembering(), settings(600, Lines::Final));
+    feed(&mut fold, singles(&calls), 7);
+    let mut alerts = fold.advance(Timestamp(START + 9_000)).alerts;
+    // The two kinds of absence over these records: each lets four of them pass.
+    assert_eq!(fold.evictions().waiting, 8);
+    alerts.extend(fold.finish().alerts);
+    assert_eq!(alone(&alerts)[0].count, 16);
+}
+
+#[test]
 fn at_the_end_time_goes_no_further_than_the_last_record_and_the_state_waits_on() {
     let settings = settings(600, Lines::Final);
     let mut fold = Fold::new(remembering(), settings);

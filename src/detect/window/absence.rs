@@ -23,6 +23,8 @@ pub struct AbsenceWindow {
     /// In order of (due, sequence).
     waiting: Vec<(Timestamp, Turned)>,
     seen: Times,
+    /// How many findings were not waited for since that was last asked, because too many did.
+    passed_over: u64,
 }
 
 /// How long after the event time of a finding it is decided, at the latest.
@@ -47,7 +49,11 @@ impl AbsenceWindow {
         let is_there =
             self.seen.within(time - span, time + span - 1).any(|seen| is_near(side, time, seen, span));
         let is_known = self.waiting.iter().any(|(_, waiting)| waiting.sequence == turned.sequence);
-        if is_there || is_known || self.waiting.len() >= WAITING_MAX {
+        if is_there || is_known {
+            return;
+        }
+        if self.waiting.len() >= WAITING_MAX {
+            self.passed_over += 1;
             return;
         }
         // A time that was not believed lies beyond its turn.
@@ -55,6 +61,11 @@ impl AbsenceWindow {
         let due = from.after(wait_of(asked.timespan, side)).max(turned.turn);
         let at = self.waiting.partition_point(|(d, w)| (*d, w.sequence) <= (due, turned.sequence));
         self.waiting.insert(at, (due, turned.clone()));
+    }
+
+    /// How many findings were not waited for since the last time this was asked.
+    pub fn take_passed_over(&mut self) -> u64 {
+        std::mem::take(&mut self.passed_over)
     }
 
     /// When the first is due.
@@ -96,7 +107,7 @@ impl AbsenceWindow {
     pub fn from_parts(mut waiting: Vec<(Timestamp, Turned)>, seen: Vec<i64>) -> AbsenceWindow {
         waiting.sort_by_key(|(due, turned)| (*due, turned.sequence));
         waiting.truncate(WAITING_MAX);
-        AbsenceWindow { waiting, seen: Times::of(seen) }
+        AbsenceWindow { waiting, seen: Times::of(seen), passed_over: 0 }
     }
 }
 

@@ -184,6 +184,14 @@ impl Window {
         }
     }
 
+    /// How many findings were passed over because too many waited, since the last time this was asked.
+    pub fn take_passed_over(&mut self) -> u64 {
+        match &mut self.state {
+            State::Absence(window) => window.take_passed_over(),
+            _ => 0,
+        }
+    }
+
     /// What time has decided before a turn, in order of the time when it was due.
     pub fn settle(&mut self, turn: Timestamp, asked: &Correlation) -> Vec<(Turned, Told)> {
         match &mut self.state {
