@@ -124,32 +124,86 @@ pub struct Once {
 pub struct Correlation {
     /// What is asked of them.
     pub kind: CorrelationKind,
-    /// Of which detectors (indices into the catalogue), and whether of their refused matches.
+    /// Of which detectors, and what is read from their records.
     pub bases: Vec<Base>,
-    /// Kept apart by these captures, in order.
-    pub group_by: Vec<u16>,
+    /// How many rules it lists; each base stands for one of them.
+    pub n_roles: u16,
+    /// The field whose values count, as it is written; for the reasons of an alert.
+    pub field: String,
     /// The sliding window.
     pub timespan: Span,
     /// The condition on the number.
     pub condition: Condition,
     /// Depth: one more than the deepest of its bases. 2 for a correlation over rules.
     pub round: u8,
+    /// How much longer than its span it remembers, for findings that come late.
+    pub slack: Span,
+    /// How long after its record a finding may be decided, at the latest.
+    pub wait: Span,
 }
 
 /// A detector that a correlation rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     /// Its index in the catalogue.
     pub detector: usize,
     /// Which of its matches count.
     pub outcome: Option<Outcome>,
+    /// Which of the listed rules it is, from 0.
+    pub role: u16,
+    /// Kept apart by these captures of its records, in order.
+    pub group_by: Vec<u16>,
+    /// The captures that hold the value that counts.
+    pub fields: Vec<u16>,
 }
 
 /// What a correlation asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CorrelationKind {
     /// How many findings there are.
     EventCount,
+    /// How many distinct values.
+    ValueCount,
+    /// The sum of a number.
+    ValueSum,
+    /// The average of a number.
+    ValueAvg,
+    /// A percentile of a number, by nearest rank; 50 is the median.
+    ValuePercentile(f64),
+    /// How many of a hundred values are the one that was just seen.
+    ValueShare,
+    /// How many of the rules found something.
+    Temporal,
+    /// How many of the rules found something, in the order in which they are listed.
+    TemporalOrdered,
+    /// Whether role 0 found something and role 1 did not.
+    Absence(Side),
+}
+
+/// Where, seen from a finding, something is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    /// Behind it.
+    #[default]
+    After,
+    /// In front of it.
+    Before,
+    /// On both sides.
+    Around,
+}
+
+impl Side {
+    /// All of them.
+    pub const ALL: [Side; 3] = [Side::After, Side::Before, Side::Around];
+
+    /// The name in documents and in sentences.
+    pub fn name(self) -> &'static str {
+        match self {
+            Side::After => "after",
+            Side::Before => "before",
+            Side::Around => "around",
+        }
+    }
 }
 
 /// A condition on a number: every bound that is set must hold.
@@ -176,9 +230,14 @@ impl Condition {
             && self.gte.is_none_or(|b| n >= b)
             && self.lt.is_none_or(|b| n < b)
             && self.lte.is_none_or(|b| n <= b)
-            && self.eq.is_none_or(|b| (n - b).abs() < f64::EPSILON)
-            && self.neq.is_none_or(|b| (n - b).abs() >= f64::EPSILON)
+            && self.eq.is_none_or(|b| !differs(n, b))
+            && self.neq.is_none_or(|b| differs(n, b))
     }
+}
+
+/// Whether two numbers differ by more than what arithmetic on fractions leaves.
+fn differs(a: f64, b: f64) -> bool {
+    (a - b).abs() > a.abs().max(b.abs()) * 1e-12
 }
 
 /// A document that was loaded but is not in force.

@@ -4,9 +4,12 @@
 //! correlations are tied to the rules they rest on. All faults of all files come at once, or there is a catalogue;
 //! what it cannot carry out is set aside in it, with the reason.
 
+mod aliases;
 mod build;
 mod links;
 mod names;
+mod order;
+mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +39,17 @@ struct Entry {
     /// How many documents its file holds: a file of one lends it its name.
     n_siblings: usize,
     id: String,
+    name: String,
+    /// What it is a part of: a rule of old that asks for several records is a correlation over its parts.
+    part: Option<Part>,
+}
+
+/// A part of a rule of old.
+#[derive(Clone)]
+struct Part {
+    /// The id of the whole.
+    whole: String,
+    /// Its own name within it.
     name: String,
 }
 
@@ -88,6 +102,7 @@ impl CatalogLoader {
         for (origin, document) in removals {
             loading.remove(&origin, &document);
         }
+        parts::sweep(&mut loading.entries);
         names::assign(&mut loading);
         let links = links::tie(&mut loading);
         if !loading.errors.is_empty() {
@@ -133,8 +148,11 @@ impl Loading {
                 n_siblings,
                 id,
                 name: String::new(),
+                part: None,
             };
-            self.add(entry);
+            for entry in parts::divided(entry) {
+                self.add(entry);
+            }
         }
     }
 
@@ -145,6 +163,11 @@ impl Loading {
             self.entries.push(entry);
             return;
         };
+        if entry.part.is_some() {
+            // What is to be said is said of the whole.
+            self.entries[at] = entry;
+            return;
+        }
         let old = &self.entries[at];
         let mut faults = Faults::new(&entry.origin);
         let there = format!("{}:{}", old.origin, old.document.meta.place);
@@ -168,6 +191,10 @@ impl Loading {
             None => entry.document.meta.name == meta.name,
         };
         let before = self.entries.len();
+        let gone: BTreeSet<String> =
+            self.entries.iter().filter(|e| is_meant(e)).map(|e| e.id.clone()).collect();
+        let is_meant =
+            |entry: &Entry| gone.contains(entry.part.as_ref().map_or(&entry.id, |part| &part.whole));
         for entry in self.entries.iter().filter(|e| is_meant(e)) {
             self.removed.insert(entry.id.clone());
             self.removed.extend(entry.document.meta.name.clone());

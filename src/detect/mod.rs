@@ -5,6 +5,8 @@
 
 pub mod bounded;
 pub mod catalog;
+pub mod finding;
+pub mod hyperloglog;
 pub mod link;
 pub mod load;
 pub mod names;

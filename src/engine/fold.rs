@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::duplicates::{Duplicates, ENTRIES_MAX, Verdict};
 use super::quiet::{Emission, Lines, Quiet};
-use super::rounds::{self, Windows};
+use super::rounds;
 use super::scanned::{Line, Scanned};
 use super::sequence::{Held, Pace, Released, Sequencer};
+use super::windows::Windows;
 use super::wiring::Wiring;
 use crate::alert::Alert;
 use crate::decode::{Fate, Reject};
@@ -114,6 +115,8 @@ pub struct Evictions {
     pub roles: u64,
     /// Windows that were forgotten.
     pub windows: u64,
+    /// Findings that lacked something and were not waited for.
+    pub waiting: u64,
     /// Alerts that closed before their time.
     pub groups: u64,
 }
@@ -152,15 +155,16 @@ impl Fold {
             held_bytes: bounds.held.bytes,
             held_events: bounds.held.entries,
         };
+        let wiring = Wiring::of(&catalog);
         Fold {
-            wiring: Wiring::of(&catalog),
+            windows: Windows::new(bounds.windows, &wiring),
+            wiring,
             catalog,
             settings,
             sequencer: Sequencer::new(pace),
             duplicates: Duplicates::new(bounds.duplicates),
             names: SessionNames::new(bounds.roles),
             links: LinkTable::new(bounds.links),
-            windows: Windows::new(bounds.windows),
             quiet: Quiet::new(bounds.groups),
             sequence: 0,
             tally: Tally::default(),
@@ -230,6 +234,7 @@ impl Fold {
             links: before.links + self.links.evicted,
             roles: before.roles + self.names.evicted,
             windows: before.windows + self.windows.evicted(),
+            waiting: before.waiting + self.windows.passed_over(),
             groups: before.groups + self.quiet.evicted(),
         }
     }
@@ -318,17 +323,16 @@ impl Fold {
         }
     }
 
-    /// Runs the rounds over what was released.
+    /// Runs the rounds over what was released, and over what the watermark has decided.
     fn fold(&mut self) {
         let released = std::mem::take(&mut self.released);
-        if released.is_empty() {
-            return;
-        }
         debug_assert!(released.is_sorted_by_key(|r| r.turn), "turns never decrease");
         self.tally.records.scored += released.len() as u64;
-        let turned = rounds::link(released, &mut self.sequence, &mut self.names, &mut self.links);
+        let mut turned = rounds::link(released, &mut self.sequence, &mut self.names, &mut self.links);
         let mut findings = rounds::observe(&turned, &self.catalog);
-        self.windows.correlate(&turned, &mut findings, &self.catalog, &self.wiring);
+        // Whatever comes later has its turn at the watermark or after it.
+        let watermark = self.sequencer.watermark();
+        self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, watermark);
         self.quiet.take(&findings, &turned, &self.catalog, self.settings.lines, &mut self.emitted);
     }
 

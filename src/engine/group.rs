@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::rounds::{Finding, Turned};
+use super::wiring::correlation_of;
 use crate::alert::{EVIDENCE_MAX, Evidence, Identity, Severity};
 use crate::detect::catalog::Detector;
+use crate::detect::finding::{Finding, Told, Turned, evidence_of};
 use crate::detect::link::Standing;
-use crate::record::event::{Event, Text};
+use crate::record::event::Event;
 use crate::time::{Span, Timestamp};
 
 /// How long after its last hour an alert stays open, in turn: late records still find it.
@@ -41,8 +42,8 @@ pub struct Group {
     pub severity: Severity,
     /// The earliest records, ascending by (event time, event id).
     pub evidence: Vec<Evidence>,
-    /// The most that a correlation counted.
-    pub counted: Option<u64>,
+    /// What a detector that remembers had to tell where its number was largest; the evidence is above.
+    pub told: Option<Told>,
     /// How many lines were written about it.
     pub revision: u32,
     /// Its count in the last of them.
@@ -58,6 +59,8 @@ impl Group {
             Some(once) => hour_end.max(event.time.after(once.within)),
             None => hour_end,
         };
+        // What may be decided long after its record finds its group open, too.
+        let wait = correlation_of(detector).map_or(Span(0), |c| c.wait);
         let mut group = Group {
             detector: finding.detector,
             opening: Arc::clone(event),
@@ -65,14 +68,14 @@ impl Group {
             standing: Arc::clone(&turned.standing),
             apart: detector.group.and_then(|slot| event.captured(slot)).map(Box::from),
             sequence: turned.sequence,
-            closes: end.after(OPEN_FOR).max(turned.turn),
+            closes: end.after(OPEN_FOR).after(wait).max(turned.turn),
             count: 0,
             first_seen: event.time,
             last_seen: event.time,
             late: false,
             severity: detector.severity_of(event.outcome),
             evidence: Vec::new(),
-            counted: None,
+            told: None,
             revision: 0,
             shown: 0,
         };
@@ -88,25 +91,24 @@ impl Group {
         self.last_seen = self.last_seen.max(event.time);
         self.late |= turned.late;
         self.severity = self.severity.max(detector.severity_of(event.outcome));
-        self.counted = self.counted.max(finding.counted);
-        self.add_evidence(event);
+        self.add_evidence(&evidence_of(event));
+        if let Some(told) = finding.told.as_deref() {
+            told.evidence.iter().for_each(|evidence| self.add_evidence(evidence));
+            if self.told.as_ref().is_none_or(|mine| told.measure > mine.measure) {
+                self.told = Some(Told { evidence: Vec::new(), ..told.clone() });
+            }
+        }
     }
 
-    fn add_evidence(&mut self, event: &Event) {
-        let id = event.text(Text::EventId);
-        let at = self.evidence.partition_point(|e| (e.event_time, e.event_id.as_str()) <= (event.time, id));
-        if at == EVIDENCE_MAX {
+    fn add_evidence(&mut self, new: &Evidence) {
+        let place = (new.event_time, new.event_id.as_str());
+        let at = self.evidence.partition_point(|e| (e.event_time, e.event_id.as_str()) < place);
+        let is_known = self.evidence.get(at).is_some_and(|e| (e.event_time, e.event_id.as_str()) == place);
+        if at == EVIDENCE_MAX || is_known {
             return;
         }
         self.evidence.truncate(EVIDENCE_MAX - 1);
-        let evidence = Evidence {
-            event_id: id.to_owned(),
-            event_time: event.time,
-            event_source: event.text(Text::EventSource).to_owned(),
-            event_name: event.text(Text::EventName).to_owned(),
-            object: event.object.to_string(),
-        };
-        self.evidence.insert(at, evidence);
+        self.evidence.insert(at, new.clone());
     }
 
     /// Whether a finding at this event time begins a new alert although this one is still open: its detector stays
@@ -122,7 +124,8 @@ impl Group {
     pub fn weight(&self) -> usize {
         let evidence: usize = self.evidence.iter().map(evidence_weight).sum();
         let chain: usize = self.standing.chain.iter().map(|hop| 24 + hop.len()).sum();
-        512 + self.opening.weight() + evidence + chain + self.apart.as_ref().map_or(0, |a| a.len())
+        let told = self.told.as_ref().map_or(0, |told| 32 + told.steps.len() * 10);
+        512 + self.opening.weight() + evidence + chain + told + self.apart.as_ref().map_or(0, |a| a.len())
     }
 }
 

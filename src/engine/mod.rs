@@ -17,14 +17,17 @@ pub mod group;
 pub mod lines;
 mod pipeline;
 pub mod quiet;
+mod reasons;
 pub mod rounds;
 mod saved;
 mod saved_event;
+mod saved_window;
 pub mod scan;
 pub mod scanned;
 pub mod sequence;
 pub mod shards;
 pub mod snapshot;
+pub mod windows;
 pub mod wiring;
 
 pub use fold::{Absorbed, Bounds, Fold, FoldSettings, Step};

@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 
 use super::document;
 use super::group::Group;
-use super::rounds::{Finding, Turned};
 use super::shards;
 use crate::alert::Alert;
 use crate::detect::bounded::{Bounded, Limit};
 use crate::detect::catalog::{Catalog, Detector};
+use crate::detect::finding::{Finding, Turned};
 use crate::hash;
 use crate::record::event::Text;
 use crate::time::{Span, Timestamp};
@@ -46,7 +46,7 @@ pub struct Emission {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     turn: Timestamp,
-    /// Closed by time; comes after what was caused by records of the same turn.
+    /// Closed or decided by time; comes after what was caused by records of the same turn.
     by_time: bool,
     /// The record that caused it, or that opened what closes.
     sequence: u64,
@@ -93,9 +93,9 @@ impl Quiet {
     ) {
         let desk = Desk { turned, catalog, lines };
         let spoken = findings.iter().filter(|f| catalog.detectors[f.detector as usize].speaks);
-        let items = spoken.map(|f| (key_of(f, &turned[f.event as usize], catalog), *f)).collect();
+        let items = spoken.map(|f| (key_of(f, &turned[f.event as usize], catalog), f)).collect();
         out.extend(shards::run(&mut self.shards, items, |shard, key, finding, out| {
-            shard.take(key, &finding, &desk, out);
+            shard.take(key, finding, &desk, out);
         }));
     }
 
@@ -144,7 +144,7 @@ impl QuietShard {
         self.close_before(turned.turn, desk, out);
         let cause = |nth| Place {
             turn: turned.turn,
-            by_time: false,
+            by_time: turned.by_time,
             sequence: turned.sequence,
             detector: finding.detector,
             nth,

@@ -11,18 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::{Fold, FoldSettings};
 use super::group::Group;
-use super::rounds::Window;
 use super::saved_event::{SavedEvent, SavedIdentity, named};
+use super::saved_window::{SavedEvidence, SavedTold, SavedWindow};
 use super::sequence::Held;
-use crate::alert::{Evidence, Severity};
+use crate::alert::{EVIDENCE_MAX, Severity};
 use crate::detect::catalog::Catalog;
 use crate::detect::link::{Confidence, Link, Standing};
-use crate::detect::window::CountWindow;
 use crate::record::event::Text;
 use crate::time::Timestamp;
 
 /// No count comes near it; what a damaged file claims beyond must not overflow.
-const COUNT_MAX: u64 = u64::MAX / 4;
+pub(super) const COUNT_MAX: u64 = u64::MAX / 4;
 
 /// A time that arithmetic may be done with, whatever a damaged file says.
 pub(super) fn time(seconds: i64) -> Timestamp {
@@ -71,16 +70,6 @@ struct SavedLink {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedWindow {
-    key: u128,
-    turn: i64,
-    fingerprint: u64,
-    runs: Vec<(i64, u64)>,
-    before: u64,
-    width: i64,
-}
-
-#[derive(Serialize, Deserialize)]
 struct SavedGroup {
     key: u128,
     turn: i64,
@@ -99,18 +88,9 @@ struct SavedGroup {
     late: bool,
     severity: String,
     evidence: Vec<SavedEvidence>,
-    counted: Option<u64>,
+    told: Option<SavedTold>,
     revision: u32,
     shown: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedEvidence {
-    event_id: String,
-    event_time: i64,
-    event_source: String,
-    event_name: String,
-    object: String,
 }
 
 /// Where the indices of a snapshot lead in the catalogue in force.
@@ -140,7 +120,11 @@ impl Saved {
             seen,
             roles: fold.names.entries().map(|(key, turn, names)| (key, turn.0, names.to_vec())).collect(),
             links: fold.links.entries().map(|(key, turn, link)| SavedLink::of(key, turn, link)).collect(),
-            windows: fold.windows.entries().map(|(key, turn, w)| SavedWindow::of(key, turn, w)).collect(),
+            windows: fold
+                .windows
+                .entries()
+                .map(|(key, turn, w)| SavedWindow::of(key, turn, w, catalog))
+                .collect(),
             groups: fold
                 .quiet
                 .entries()
@@ -163,10 +147,9 @@ impl Saved {
         for link in self.links {
             fold.links.learn(link.key, time(link.turn), link.into_link());
         }
-        let in_force: std::collections::HashSet<u64> =
-            fold.catalog.detectors.iter().map(|d| d.fingerprint).collect();
-        for window in self.windows.into_iter().filter(|w| in_force.contains(&w.fingerprint)) {
-            fold.windows.learn(window.key, time(window.turn), window.into_window());
+        for window in self.windows {
+            let (key, turn, window) = window.into_window(&translation);
+            fold.windows.learn(key, turn, window, &fold.catalog, &fold.wiring);
         }
         for group in self.groups {
             let (key, turn) = (group.key, time(group.turn));
@@ -249,18 +232,6 @@ impl SavedLink {
     }
 }
 
-impl SavedWindow {
-    fn of(key: u128, turn: Timestamp, window: &Window) -> SavedWindow {
-        let (runs, before, width) = window.counts.parts();
-        SavedWindow { key, turn: turn.0, fingerprint: window.fingerprint, runs, before, width }
-    }
-
-    fn into_window(self) -> Window {
-        let counts = CountWindow::from_parts(self.runs, self.before, self.width);
-        Window { fingerprint: self.fingerprint, counts }
-    }
-}
-
 impl SavedGroup {
     fn of(key: u128, turn: Timestamp, group: &Group, catalog: &Catalog) -> SavedGroup {
         SavedGroup {
@@ -281,7 +252,7 @@ impl SavedGroup {
             late: group.late,
             severity: group.severity.name().to_owned(),
             evidence: group.evidence.iter().map(SavedEvidence::of).collect(),
-            counted: group.counted,
+            told: group.told.as_ref().map(SavedTold::of),
             revision: group.revision,
             shown: group.shown,
         }
@@ -290,6 +261,7 @@ impl SavedGroup {
     /// `None` where its detector is no longer in force.
     fn into_group(self, translation: &Translation) -> Option<Group> {
         let detector = translation.detectors.get(self.detector as usize).copied().flatten()?;
+        let evidence = self.evidence.into_iter().take(EVIDENCE_MAX).map(SavedEvidence::into_evidence);
         Some(Group {
             detector,
             opening: Arc::new(self.opening.into_event(translation)),
@@ -307,32 +279,10 @@ impl SavedGroup {
             last_seen: time(self.last_seen),
             late: self.late,
             severity: self.severity.parse().unwrap_or(Severity::Medium),
-            evidence: self.evidence.into_iter().map(SavedEvidence::into_evidence).collect(),
-            counted: self.counted,
+            evidence: evidence.collect(),
+            told: self.told.map(SavedTold::into_told),
             revision: self.revision.min(u32::MAX / 2),
             shown: self.shown,
         })
-    }
-}
-
-impl SavedEvidence {
-    fn of(e: &Evidence) -> SavedEvidence {
-        SavedEvidence {
-            event_id: e.event_id.clone(),
-            event_time: e.event_time.0,
-            event_source: e.event_source.clone(),
-            event_name: e.event_name.clone(),
-            object: e.object.clone(),
-        }
-    }
-
-    fn into_evidence(self) -> Evidence {
-        Evidence {
-            event_id: self.event_id,
-            event_time: time(self.event_time),
-            event_source: self.event_source,
-            event_name: self.event_name,
-            object: self.object,
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! What a catalogue means to the fold: who listens to whom, and in which round.
 
+use std::collections::HashMap;
+
 use crate::alert::Outcome;
 use crate::detect::catalog::{Catalog, Correlation, Detector, DetectorKind};
 use crate::detect::window::SLACK;
@@ -11,6 +13,7 @@ pub struct Wiring {
     listeners: Vec<Vec<Listener>>,
     /// Fingerprints as text, by detector: the first part of every key under which state is kept.
     pub fingerprints: Vec<String>,
+    by_fingerprint: HashMap<u64, u32>,
     /// The last round.
     pub rounds: u8,
     /// After this span without a finding, a window is as good as new.
@@ -22,6 +25,8 @@ pub struct Wiring {
 pub struct Listener {
     /// Its index in the catalogue.
     pub correlation: u32,
+    /// Which of its bases the detector is.
+    pub base: u16,
     /// The round in which it decides.
     pub round: u8,
     /// Which findings count.
@@ -34,21 +39,32 @@ impl Wiring {
         let mut wiring = Wiring {
             listeners: vec![Vec::new(); catalog.detectors.len()],
             fingerprints: catalog.detectors.iter().map(|d| format!("{:016x}", d.fingerprint)).collect(),
+            by_fingerprint: catalog.detectors.iter().map(|d| d.fingerprint).zip(0..).collect(),
             rounds: catalog.detectors.iter().map(Detector::round).max().unwrap_or(1),
             horizon: SLACK,
         };
         for (i, detector) in catalog.detectors.iter().enumerate() {
             let Some(correlation) = correlation_of(detector) else { continue };
-            wiring.horizon = wiring.horizon.max(Span(correlation.timespan.0.saturating_add(SLACK.0)));
-            for base in &correlation.bases {
-                let listener =
-                    Listener { correlation: i as u32, round: correlation.round, outcome: base.outcome };
+            wiring.horizon =
+                wiring.horizon.max(Span(correlation.timespan.0.saturating_add(correlation.slack.0)));
+            for (base, number) in correlation.bases.iter().zip(0u16..) {
+                let listener = Listener {
+                    correlation: i as u32,
+                    base: number,
+                    round: correlation.round,
+                    outcome: base.outcome,
+                };
                 if let Some(listeners) = wiring.listeners.get_mut(base.detector) {
                     listeners.push(listener);
                 }
             }
         }
         wiring
+    }
+
+    /// The detector of a fingerprint.
+    pub fn detector_of(&self, fingerprint: u64) -> Option<u32> {
+        self.by_fingerprint.get(&fingerprint).copied()
     }
 
     /// The correlations that rest on a detector.

@@ -1,10 +1,10 @@
 //! Conditions: `selection and not 1 of filter_*`.
 //!
-//! `not` binds tightest, then `and`, then `or`. The old aggregations behind a pipe (`| count() by x > 5`, `| near y`) are
-//! read and handed out as text; they are correlations in all but name.
+//! `not` binds tightest, then `and`, then `or`. What may stand behind a pipe is in [`super::aggregation`].
 
 use std::collections::BTreeSet;
 
+use super::aggregation::{self, Aggregation, Part};
 use super::ast::Expr;
 use super::fault::{Faults, Place};
 use super::pattern::{Hay, Matcher, Pattern, Piece, Shape};
@@ -25,8 +25,10 @@ pub(crate) struct Selection {
 #[derive(Clone, Debug)]
 pub(crate) struct Condition {
     pub(crate) expr: Expr,
+    /// What `and` joins at its top: where a time is given, these may be different records.
+    pub(crate) parts: Vec<Part>,
     /// What stands behind a pipe.
-    pub(crate) aggregation: Option<String>,
+    pub(crate) aggregation: Option<Aggregation>,
 }
 
 /// Reads a condition; faults are reported where they stand. `used` gathers the selections it names.
@@ -99,16 +101,6 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
     out
 }
 
-/// What stands behind a pipe, where it is one of the old aggregations.
-fn aggregation(pipe: Token<'_>) -> Result<String, Fault> {
-    let text = pipe.text[1..].trim();
-    let word = text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("").to_ascii_lowercase();
-    if matches!(word.as_str(), "count" | "min" | "max" | "avg" | "sum" | "near") {
-        return Ok(text.to_owned());
-    }
-    fault(pipe.at, "no aggregation stands behind the pipe", "write a Sigma correlation instead")
-}
-
 struct Parser<'t, 's> {
     tokens: Vec<Token<'t>>,
     at: usize,
@@ -133,10 +125,19 @@ impl<'t> Parser<'t, '_> {
     }
 
     fn whole(&mut self) -> Result<Condition, Fault> {
-        let expr = self.or()?;
+        let mut parts = self.parts()?;
+        let mut expr = Expr::all(parts.iter().map(|part| part.expr.clone()).collect());
+        let mut alternatives = vec![expr.clone()];
+        while self.take("or") {
+            alternatives.push(self.and()?);
+        }
+        if alternatives.len() > 1 {
+            expr = Expr::any(alternatives);
+            parts = vec![Part { name: None, expr: expr.clone() }];
+        }
         let aggregation = match self.peek() {
             None => None,
-            Some(t) if t.text.starts_with('|') => Some(aggregation(t)?),
+            Some(t) if t.text.starts_with('|') => Some(self.aggregation(t)?),
             Some(t) if t.text == ")" => return fault(t.at, "this bracket was never opened", "remove it"),
             Some(t) => {
                 return fault(
@@ -146,7 +147,53 @@ impl<'t> Parser<'t, '_> {
                 );
             }
         };
-        Ok(Condition { expr, aggregation })
+        Ok(Condition { expr, parts, aggregation })
+    }
+
+    fn aggregation(&mut self, pipe: Token<'t>) -> Result<Aggregation, Fault> {
+        let text = &pipe.text[1..];
+        if aggregation::first_word(text).eq_ignore_ascii_case("near") {
+            let skipped = pipe.text.len() - text.trim_start().len() + "near".len();
+            let mut tokens = tokens(&pipe.text[skipped..]);
+            tokens.iter_mut().for_each(|token| token.at += pipe.at + skipped);
+            let mut near = Parser { tokens, at: 0, depth: 0, selections: self.selections, used: self.used };
+            let parts = near.parts()?;
+            return match near.peek() {
+                None => Ok(Aggregation::Near(parts)),
+                Some(t) => fault(t.at, format!("`{}` is not expected here", t.text), "join parts with `and`"),
+            };
+        }
+        match aggregation::parse(text) {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(found)) => fault(pipe.at + 1 + found.at, found.message, found.remedy),
+            None => {
+                fault(pipe.at, "no aggregation stands behind the pipe", "write a Sigma correlation instead")
+            }
+        }
+    }
+
+    /// What `and` joins; `all of` joins, too.
+    fn parts(&mut self) -> Result<Vec<Part>, Fault> {
+        let mut parts = Vec::new();
+        loop {
+            let word = self.peek().map(|t| t.text);
+            let of = self.tokens.get(self.at + 1).is_some_and(|t| t.text.eq_ignore_ascii_case("of"));
+            if of && word.is_some_and(|w| w.eq_ignore_ascii_case("all")) {
+                self.at += 1;
+                match self.quantified(Expr::All)? {
+                    Expr::All(exprs) => parts.extend(exprs.into_iter().map(|expr| Part { name: None, expr })),
+                    expr => parts.push(Part { name: None, expr }),
+                }
+            } else {
+                let start = self.at;
+                let expr = self.not()?;
+                let name = word.filter(|_| self.at == start + 1).map(str::to_owned);
+                parts.push(Part { name, expr });
+            }
+            if !self.take("and") {
+                return Ok(parts);
+            }
+        }
     }
 
     fn or(&mut self) -> Result<Expr, Fault> {

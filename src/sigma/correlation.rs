@@ -1,12 +1,13 @@
-//! Correlations and filters: documents that speak of other documents.
+//! Correlations: documents that speak of findings of other documents over time.
 
-use super::detection::{self, Detection};
+use super::bounds::{self, Asked};
 use super::extension::span;
 use super::fault::{Faults, Place, suggest};
-use super::number::Number;
-use super::value::Reading;
 use super::yaml::Node;
+use crate::record::path::FieldPath;
 use crate::time::Span;
+
+pub(crate) use super::bounds::Bounds;
 
 /// A correlation as it is written.
 #[derive(Debug)]
@@ -14,16 +15,27 @@ pub(crate) struct Correlation {
     pub(crate) kind: Kind,
     /// Ids, names or titles of what it rests on, as written.
     pub(crate) rules: Vec<(String, Place)>,
-    pub(crate) group_by: Vec<String>,
+    /// The same of what must not be missing.
+    pub(crate) without: Vec<(String, Place)>,
+    pub(crate) side: Side,
+    pub(crate) group_by: Vec<(String, Place)>,
     pub(crate) timespan: Span,
-    pub(crate) bounds: Bounds,
-    /// Alias, rule, field.
-    pub(crate) aliases: Vec<(String, String, String)>,
+    pub(crate) asked: Asked,
+    pub(crate) aliases: Vec<Alias>,
     /// Whether the rules it rests on speak for themselves as well.
     pub(crate) generates: bool,
 }
 
-/// Sigma's correlation types.
+/// What a field is called in the records of one rule.
+#[derive(Clone, Debug)]
+pub(crate) struct Alias {
+    pub(crate) name: String,
+    pub(crate) rule: String,
+    pub(crate) place: Place,
+    pub(crate) field: String,
+}
+
+/// Sigma's correlation types, and ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     EventCount,
@@ -33,9 +45,20 @@ pub(crate) enum Kind {
     ValueSum,
     ValueAvg,
     ValuePercentile,
+    ValueMedian,
+    Absence,
 }
 
-const KINDS: [(&str, Kind); 7] = [
+/// Where something is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Side {
+    #[default]
+    After,
+    Before,
+    Around,
+}
+
+const KINDS: [(&str, Kind); 9] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -43,34 +66,44 @@ const KINDS: [(&str, Kind); 7] = [
     ("value_sum", Kind::ValueSum),
     ("value_avg", Kind::ValueAvg),
     ("value_percentile", Kind::ValuePercentile),
+    ("value_median", Kind::ValueMedian),
+    ("absence", Kind::Absence),
 ];
 
-/// Bounds on a number, by operator.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Bounds {
-    pub(crate) gt: Option<f64>,
-    pub(crate) gte: Option<f64>,
-    pub(crate) lt: Option<f64>,
-    pub(crate) lte: Option<f64>,
-    pub(crate) eq: Option<f64>,
-    pub(crate) neq: Option<f64>,
-}
+const SIDES: [(&str, Side); 3] = [("after", Side::After), ("before", Side::Before), ("around", Side::Around)];
+
+/// The most rules of which one correlation asks that they meet.
+pub(crate) const RULES_MEETING_MAX: usize = 16;
+
+/// A longer memory is no correlation; state is bounded, and a snapshot would carry it for good.
+const TIMESPAN_MAX: Span = Span(365 * 86_400);
 
 impl Kind {
     pub(crate) fn name(self) -> &'static str {
         KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
 
-    fn needs_condition(self) -> bool {
-        !matches!(self, Kind::Temporal | Kind::TemporalOrdered)
+    /// Whether several of the rules must find something, so that it matters which did.
+    pub(crate) fn is_temporal(self) -> bool {
+        matches!(self, Kind::Temporal | Kind::TemporalOrdered)
     }
 
-    fn needs_field(self) -> bool {
-        !matches!(self, Kind::Temporal | Kind::TemporalOrdered | Kind::EventCount)
+    pub(crate) fn needs_condition(self) -> bool {
+        !self.is_temporal() && self != Kind::Absence
+    }
+
+    pub(crate) fn needs_field(self) -> bool {
+        self.needs_condition() && self != Kind::EventCount
+    }
+
+    /// Whether it reads one field as a number.
+    pub(crate) fn needs_number(self) -> bool {
+        self.needs_field() && !matches!(self, Kind::ValueCount | Kind::ValuePercentile)
     }
 }
 
-const KEYS: &[&str] = &["type", "rules", "group-by", "timespan", "condition", "aliases", "generate"];
+const KEYS: &[&str] =
+    &["type", "rules", "without", "side", "group-by", "timespan", "condition", "aliases", "generate"];
 
 impl Correlation {
     /// Reads the `correlation` section of a document. `None`: it has faults, which are reported.
@@ -85,31 +118,41 @@ impl Correlation {
             return None;
         };
         for (key, _) in entries.iter().filter(|(k, _)| !KEYS.contains(&k.text.as_str())) {
-            let message = format!("unknown key `{}` in `correlation`", key.text);
+            let message = format!("unknown key `{}` in `correlation`", crate::inert::plain(&key.text));
             faults.error(key.place, message, suggest(&key.text, KEYS));
         }
-        let kind = kind(section, faults);
-        let rules = references(section, faults);
-        let timespan = match section.get("timespan").filter(|n| !n.is_null()) {
-            Some(node) => span(node, faults),
-            None => {
-                faults.error(
-                    section.place,
-                    "`timespan` is missing",
-                    "say over how long, such as `timespan: 10m`",
-                );
-                None
-            }
-        };
-        let bounds = condition(section, kind, faults);
+        let kind = one_of(section, "type", &KINDS, faults);
+        let rules = references(section, "rules", faults);
+        if let [(_, place)] = rules.as_slice()
+            && kind.is_some_and(Kind::is_temporal)
+        {
+            faults.error(
+                *place,
+                "one rule alone cannot meet another",
+                "list several, or use `type: event_count`",
+            );
+        }
+        if let Some((_, place)) = rules.get(RULES_MEETING_MAX).filter(|_| kind.is_some_and(Kind::is_temporal))
+        {
+            let message = format!("more than {RULES_MEETING_MAX} rules that must meet");
+            faults.error(*place, message, "correlate some of them first, and this one over those");
+        }
+        let (without, side) = absence(section, kind, faults);
+        let timespan = timespan(section, faults);
+        let asked = bounds::parse(section, kind, faults);
+        let group_by = texts(section.get("group-by"), faults);
+        let aliases = aliases(section.get("aliases"), faults);
+        check_names(&group_by, &asked, &aliases, section, faults);
         let generate = section.get("generate").or_else(|| document.get("generate"));
         let correlation = Correlation {
             kind: kind?,
             rules,
-            group_by: texts(section.get("group-by"), faults),
+            without,
+            side,
+            group_by,
             timespan: timespan?,
-            bounds,
-            aliases: aliases(section.get("aliases"), faults),
+            asked,
+            aliases,
             generates: generate.is_some_and(|n| switch(n, faults)),
         };
         (faults.errors.len() == before).then_some(correlation)
@@ -123,123 +166,111 @@ fn switch(node: &Node, faults: &mut Faults) -> bool {
     })
 }
 
-fn kind(section: &Node, faults: &mut Faults) -> Option<Kind> {
-    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-    let Some(node) = section.get("type").filter(|n| !n.is_null()) else {
-        faults.error(section.place, "`type` is missing", suggest("", &names));
+/// Reads a key whose value is one of several words; a missing `type` is a fault.
+fn one_of<T: Copy>(section: &Node, key: &str, known: &[(&str, T)], faults: &mut Faults) -> Option<T> {
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let Some(node) = section.get(key).filter(|n| !n.is_null()) else {
+        if key == "type" {
+            faults.error(section.place, "`type` is missing", suggest("", &names));
+        }
         return None;
     };
     let text = node.text().unwrap_or("");
-    let kind = KINDS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
-    if kind.is_none() {
-        let message = format!("unknown correlation type `{}`", crate::inert::plain(text));
+    let found = known.iter().find(|(name, _)| *name == text).map(|(_, found)| *found);
+    if found.is_none() {
+        let what = if key == "type" { "correlation type" } else { key };
+        let message = format!("unknown {what} `{}`", crate::inert::plain(text));
         faults.error(node.place, message, suggest(text, &names));
     }
-    kind
+    found
 }
 
-fn references(section: &Node, faults: &mut Faults) -> Vec<(String, Place)> {
-    let items = section.get("rules").map(Node::one_or_many).unwrap_or_default();
-    if items.is_empty() {
-        faults.error(section.place, "`rules` is missing", "list the ids or names of the rules it rests on");
+fn absence(section: &Node, kind: Option<Kind>, faults: &mut Faults) -> (Vec<(String, Place)>, Side) {
+    if kind == Some(Kind::Absence) {
+        let without = references(section, "without", faults);
+        return (without, one_of(section, "side", &SIDES, faults).unwrap_or_default());
     }
-    let mut rules = Vec::new();
+    for key in ["without", "side"] {
+        if let (Some(node), Some(kind)) = (section.get(key), kind) {
+            let message = format!("`{key}` means nothing in `{}`", kind.name());
+            faults.error(node.place, message, "leave it out, or use `type: absence`");
+        }
+    }
+    (Vec::new(), Side::default())
+}
+
+fn timespan(section: &Node, faults: &mut Faults) -> Option<Span> {
+    let Some(node) = section.get("timespan").filter(|n| !n.is_null()) else {
+        let remedy = "say over how long, such as `timespan: 10m`";
+        faults.error(section.place, "`timespan` is missing", remedy);
+        return None;
+    };
+    let found = span(node, faults)?;
+    if found > TIMESPAN_MAX {
+        faults.error(node.place, format!("a `timespan` of more than {TIMESPAN_MAX}"), "shorten it");
+        return None;
+    }
+    Some(found)
+}
+
+/// Reads a list of rules.
+pub(crate) fn references(section: &Node, key: &str, faults: &mut Faults) -> Vec<(String, Place)> {
+    let items = section.get(key).map(Node::one_or_many).unwrap_or_default();
+    if items.is_empty() {
+        let remedy = "list the ids or names of the rules it rests on";
+        faults.error(section.place, format!("`{key}` is missing"), remedy);
+    }
+    let mut rules: Vec<(String, Place)> = Vec::new();
     for item in items {
-        match item.text() {
-            Some(text) => rules.push((text.trim().to_owned(), item.place)),
+        match item.text().map(str::trim) {
+            Some(text) if rules.iter().any(|(known, _)| known == text) => {
+                let message = format!("`{}` is listed twice", crate::inert::plain(text));
+                faults.error(item.place, message, "leave one out");
+            }
+            Some(text) => rules.push((text.to_owned(), item.place)),
             None => faults.error(item.place, "a rule is named by its id or name", "write one"),
         }
     }
     rules
 }
 
-fn texts(node: Option<&Node>, faults: &mut Faults) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
+/// Reads a list of names of fields.
+pub(crate) fn texts(node: Option<&Node>, faults: &mut Faults) -> Vec<(String, Place)> {
+    let mut out: Vec<(String, Place)> = Vec::new();
     for item in node.map(Node::one_or_many).unwrap_or_default() {
         match item.text().filter(|t| !t.is_empty()) {
-            Some(text) if out.iter().any(|o| o == text) => {
-                faults.error(item.place, format!("`{text}` is listed twice"), "leave one out");
+            Some(text) if out.iter().any(|(known, _)| known == text) => {
+                let message = format!("`{}` is listed twice", crate::inert::plain(text));
+                faults.error(item.place, message, "leave one out");
             }
-            Some(text) => out.push(text.to_owned()),
+            Some(text) => out.push((text.to_owned(), item.place)),
             None => faults.error(item.place, "the name of a field must be text", "write one"),
         }
     }
     out
 }
 
-fn condition(section: &Node, kind: Option<Kind>, faults: &mut Faults) -> Bounds {
-    let mut bounds = Bounds::default();
-    let Some(node) = section.get("condition").filter(|n| !n.is_null()) else {
-        if kind.is_some_and(Kind::needs_condition) {
-            faults.error(
-                section.place,
-                "`condition` is missing",
-                "say how many, such as `condition: {gte: 10}`",
-            );
-        }
-        return bounds;
-    };
-    let Some(entries) = node.as_map() else {
-        faults.error(node.place, "a correlation's condition must be a map", "write `condition: {gte: 10}`");
-        return bounds;
-    };
-    let mut n_bounds = 0;
-    for (key, value) in entries {
-        let slot = match key.text.as_str() {
-            "gt" => &mut bounds.gt,
-            "gte" => &mut bounds.gte,
-            "lt" => &mut bounds.lt,
-            "lte" => &mut bounds.lte,
-            "eq" => &mut bounds.eq,
-            "neq" => &mut bounds.neq,
-            "field" | "percentile" => continue,
-            other => {
-                let message = format!("unknown operator `{other}`");
-                faults.error(
-                    key.place,
-                    message,
-                    suggest(other, &["gt", "gte", "lt", "lte", "eq", "neq", "field"]),
-                );
-                continue;
-            }
-        };
-        n_bounds += 1;
-        *slot = number(value, faults);
-    }
-    if n_bounds == 0 && kind.is_some_and(Kind::needs_condition) {
-        faults.error(node.place, "the condition has no bound", "add one, such as `gte: 10`");
-    }
-    let fields = texts(node.get("field"), faults);
-    if fields.is_empty() && kind.is_some_and(Kind::needs_field) {
-        faults.error(node.place, "`field` is missing", "name the field whose values are counted");
-    }
-    bounds
-}
-
-fn number(node: &Node, faults: &mut Faults) -> Option<f64> {
-    let text = node.text().unwrap_or("");
-    let number = Number::parse(text).and_then(|_| text.parse::<f64>().ok());
-    if number.is_none() {
-        let message = format!("`{}` is not a number", crate::inert::plain(text));
-        faults.error(node.place, message, "write one such as 10");
-    }
-    number
-}
-
-fn aliases(node: Option<&Node>, faults: &mut Faults) -> Vec<(String, String, String)> {
+fn aliases(node: Option<&Node>, faults: &mut Faults) -> Vec<Alias> {
     let mut out = Vec::new();
-    for (alias, rules) in node.and_then(Node::as_map).unwrap_or_default() {
+    let Some(node) = node.filter(|n| !n.is_null()) else { return out };
+    let Some(entries) = node.as_map() else {
+        let remedy = "write `aliases: {alias: {rule_name: field}}`";
+        faults.error(node.place, "`aliases` must be a map", remedy);
+        return out;
+    };
+    for (alias, rules) in entries {
         let Some(rules) = rules.as_map() else {
-            faults.error(
-                rules.place,
-                "an alias maps rule names to fields",
-                "write `alias: {rule_name: field}`",
-            );
+            let remedy = "write `alias: {rule_name: field}`";
+            faults.error(rules.place, "an alias maps rule names to fields", remedy);
             continue;
         };
         for (rule, field) in rules {
             match field.text() {
-                Some(field) => out.push((alias.text.clone(), rule.text.clone(), field.to_owned())),
+                Some(text) => {
+                    check_fact(text, field.place, faults);
+                    let (name, rule_name) = (alias.text.clone(), rule.text.clone());
+                    out.push(Alias { name, rule: rule_name, place: rule.place, field: text.to_owned() });
+                }
                 None => faults.error(field.place, "the name of a field must be text", "write one"),
             }
         }
@@ -247,20 +278,35 @@ fn aliases(node: Option<&Node>, faults: &mut Faults) -> Vec<(String, String, Str
     out
 }
 
-/// A filter as it is written: what is to be left out of the rules it names.
-#[derive(Debug)]
-pub(crate) struct Filter {
-    /// `None`: every rule of its log source.
-    pub(crate) rules: Option<Vec<(String, Place)>>,
-    pub(crate) detection: Detection,
+fn check_names(
+    group_by: &[(String, Place)],
+    asked: &Asked,
+    aliases: &[Alias],
+    section: &Node,
+    faults: &mut Faults,
+) {
+    if group_by.is_empty() {
+        let remedy = "name the fields by which records belong together, such as `trail.principal`";
+        faults.lint(section.place, "without `group-by`, all records of all accounts belong together", remedy);
+    }
+    let is_alias = |name: &str| aliases.iter().any(|alias| alias.name == name);
+    for (name, place) in group_by.iter().chain(&asked.fields).filter(|(name, _)| !is_alias(name)) {
+        check_fact(name, *place, faults);
+    }
+    let is_used = |alias: &&Alias| group_by.iter().chain(&asked.fields).any(|(name, _)| *name == alias.name);
+    let mut idle: Vec<&Alias> = aliases.iter().filter(|alias| !is_used(alias)).collect();
+    idle.dedup_by_key(|alias| &alias.name);
+    for alias in idle {
+        let message = format!("alias `{}` is not used", crate::inert::plain(&alias.name));
+        faults.lint(alias.place, message, "name it in `group-by` or `field`, or remove it");
+    }
 }
 
-impl Filter {
-    /// Reads the `filter` section of a document.
-    pub(crate) fn parse(section: &Node, reading: &mut Reading<'_>) -> Option<Filter> {
-        let every = section.get("rules").is_none_or(|n| n.is_null() || n.text() == Some("any"));
-        let rules = if every { None } else { Some(references(section, reading.faults)) };
-        let detection = detection::parse(section, &["condition", "timeframe", "rules"], reading)?;
-        Some(Filter { rules, detection })
+/// A derived fact that does not exist would never be there.
+fn check_fact(name: &str, place: Place, faults: &mut Faults) {
+    if name.starts_with("trail.") && FieldPath::new(name).fact().is_none() {
+        let known: Vec<&str> = crate::record::derived::Fact::ALL.iter().map(|fact| fact.name()).collect();
+        let message = format!("there is no derived fact `{}`", crate::inert::plain(name));
+        faults.error(place, message, suggest(name, &known));
     }
 }

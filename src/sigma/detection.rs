@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::aggregation::Part;
 use super::ast::{Ask, Expr, FieldRefs, Item, Values};
 use super::condition::{self, Condition, Selection};
+use super::extension::span;
 use super::fault::Place;
 use super::modifier::Modifiers;
 use super::pattern::Shape;
 use super::value::Reading;
 use super::yaml::{Key, Kind, Node};
 use crate::record::path::FieldPath;
+use crate::time::Span;
 
 /// A detection section, understood.
 #[derive(Debug)]
@@ -18,7 +21,8 @@ pub(crate) struct Detection {
     pub(crate) selections: Vec<Selection>,
     /// Any of the listed conditions.
     pub(crate) condition: Condition,
-    pub(crate) timeframe: Option<Place>,
+    /// The time within which several records are asked for.
+    pub(crate) timeframe: Option<Span>,
     /// Selections that some condition names.
     pub(crate) used: BTreeSet<String>,
 }
@@ -44,7 +48,7 @@ pub(crate) fn parse(section: &Node, reserved: &[&str], reading: &mut Reading<'_>
     }
     let mut used = BTreeSet::new();
     let condition = conditions(section, &selections, &mut used, reading)?;
-    let timeframe = section.get("timeframe").map(|n| n.place);
+    let timeframe = section.get("timeframe").filter(|n| !n.is_null()).and_then(|n| span(n, reading.faults));
     let is_sound = reading.faults.errors.len() == before;
     is_sound.then_some(Detection { selections, condition, timeframe, used })
 }
@@ -64,17 +68,23 @@ fn conditions(
         return None;
     };
     let mut exprs = Vec::new();
+    let mut parts = Vec::new();
     let mut aggregation = None;
     for item in node.one_or_many() {
         let condition = condition::parse(item, selections, used, reading.faults)?;
         exprs.push(condition.expr);
+        parts = condition.parts;
         aggregation = aggregation.or(condition.aggregation);
     }
     if exprs.is_empty() {
         reading.faults.error(node.place, "`condition` is empty", "say how the selections combine");
         return None;
     }
-    Some(Condition { expr: Expr::any(exprs), aggregation })
+    let expr = Expr::any(exprs);
+    if node.one_or_many().len() > 1 {
+        parts = vec![Part { name: None, expr: expr.clone() }];
+    }
+    Some(Condition { expr, parts, aggregation })
 }
 
 /// A selection: a map (all of its fields), a list (any of its maps or keywords), or one keyword.

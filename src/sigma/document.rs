@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use super::ast::Expr;
 use super::condition;
-use super::correlation::{Correlation, Filter};
+use super::correlation::Correlation;
 use super::detection;
 use super::extension::Extension;
 use super::fault::{Faults, Place};
+use super::filter::Filter;
 use super::meta::Meta;
+use super::overtime::OverTime;
 use super::value::Reading;
 use super::yaml::{self, Key, Kind, Node};
 
@@ -42,8 +44,8 @@ pub(crate) struct Rule {
     pub(crate) condition: Expr,
     /// What refused calls must meet, where that is said apart.
     pub(crate) denied: Option<Expr>,
-    /// Why one record cannot meet it, if it asks for several.
-    aggregates: Option<String>,
+    /// What it asks of several records, in the way of old.
+    pub(crate) over_time: Option<OverTime>,
 }
 
 /// Where records come from.
@@ -57,6 +59,11 @@ impl LogSource {
         let source = document.get("logsource");
         let field = |key: &str| source.and_then(|s| s.get(key)).and_then(Node::text).map(str::to_owned);
         LogSource { fields: ["category", "product", "service"].map(field) }
+    }
+
+    /// Whether it is CloudTrail and nothing else.
+    pub(crate) fn is_cloudtrail(&self) -> bool {
+        self.fields[1].as_deref() == Some("aws") && self.fields[2].as_deref() == Some("cloudtrail")
     }
 
     /// Whether records of `other` are among these.
@@ -161,6 +168,7 @@ fn document(node: &Node, lists: &BTreeMap<String, Vec<String>>, faults: &mut Fau
     }
     meta.require(faults);
     let mut reading = Reading::new(lists, faults);
+    let mut impossible = None;
     let body = match (node.get("correlation"), node.get("filter")) {
         (Some(section), _) => {
             section.write_canonical(&mut canonical);
@@ -173,14 +181,12 @@ fn document(node: &Node, lists: &BTreeMap<String, Vec<String>>, faults: &mut Fau
             section.write_canonical(&mut canonical);
             Filter::parse(section, &mut reading).map(Body::Filter)
         }
-        (None, None) => rule(node, extension.as_ref(), &mut canonical, &mut reading).map(Body::Rule),
+        (None, None) => {
+            rule(node, extension.as_ref(), &mut canonical, &mut reading, &mut impossible).map(Body::Rule)
+        }
     };
     write_lists(&reading, &mut canonical);
-    let aggregates = match &body {
-        Some(Body::Rule(rule)) => rule.aggregates.clone(),
-        _ => None,
-    };
-    let set_aside = aggregates.or_else(|| missing_lists(&reading));
+    let set_aside = impossible.or_else(|| missing_lists(&reading));
     if !matches!(body, Some(Body::Filter(_))) {
         meta.lint(faults);
     }
@@ -200,6 +206,7 @@ fn rule(
     extension: Option<&Extension>,
     canonical: &mut String,
     reading: &mut Reading<'_>,
+    impossible: &mut Option<String>,
 ) -> Option<Rule> {
     let Some(section) = node.get("detection").filter(|n| !n.is_null()) else {
         let remedy = "add selections and a condition; a correlation has `correlation:`, a filter `filter:`";
@@ -226,8 +233,18 @@ fn rule(
             reading.faults.lint(selection.place, message, "name it in the condition, or remove it");
         }
     }
-    let aggregates = aggregates(&detection);
-    Some(Rule { condition: detection.condition.expr, denied, aggregates })
+    let over_time = match OverTime::of(&detection, section.place, reading.faults) {
+        Ok(over_time) => over_time,
+        Err(why) => {
+            *impossible = Some(why);
+            None
+        }
+    };
+    if let Some(over_time) = over_time.as_ref().filter(|o| o.parts.len() > 1 && denied.is_some()) {
+        let message = "`denied` means nothing where several records must meet";
+        reading.faults.error(over_time.place, message, "write a correlation over `name.denied`");
+    }
+    Some(Rule { condition: detection.condition.expr, denied, over_time })
 }
 
 fn forbid_aggregation(condition: &condition::Condition, place: Place, faults: &mut Faults) {
@@ -238,17 +255,6 @@ fn forbid_aggregation(condition: &condition::Condition, place: Place, faults: &m
             "write a correlation over `name.denied`",
         );
     }
-}
-
-fn aggregates(detection: &detection::Detection) -> Option<String> {
-    if let Some(aggregation) = &detection.condition.aggregation {
-        let text = crate::inert::clipped(aggregation, 80).into_owned();
-        return Some(format!(
-            "the old aggregation `| {text}` is not carried out; rewrite it as a Sigma correlation"
-        ));
-    }
-    let why = "`timeframe` asks for several records within a time, which one rule cannot see; rewrite it as a Sigma correlation";
-    detection.timeframe.map(|_| why.to_owned())
 }
 
 fn missing_lists(reading: &Reading<'_>) -> Option<String> {

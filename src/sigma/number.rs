@@ -76,7 +76,8 @@ impl Number {
         }
     }
 
-    fn as_f64(self) -> f64 {
+    /// The nearest float.
+    pub(crate) fn as_f64(self) -> f64 {
         match self {
             Number::Whole(n) => n as f64,
             Number::Fraction(n) => n,

@@ -16,7 +16,7 @@ use crate::engine_world::*;
 
 const EVERY: [Lines; 3] = [Lines::Final, Lines::Revisions, Lines::All];
 
-fn small_bounds(mut settings: FoldSettings) -> FoldSettings {
+pub(crate) fn small_bounds(mut settings: FoldSettings) -> FoldSettings {
     settings.bounds.held = Limit { entries: 9, bytes: 1 << 20 };
     settings.bounds.duplicates = 40;
     settings.bounds.links = Limit { entries: 3, bytes: 1 << 20 };

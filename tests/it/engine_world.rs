@@ -11,6 +11,7 @@ use trailhound::decode::Fate;
 use trailhound::detect::catalog::{
     Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Once,
 };
+use trailhound::detect::window::SLACK;
 use trailhound::engine::scanned::{Line, Scanned};
 use trailhound::engine::{Fold, FoldSettings, Lines, Step};
 use trailhound::hash;
@@ -47,15 +48,22 @@ pub(crate) fn detector(name: &str, kind: DetectorKind) -> Detector {
     }
 }
 
-pub(crate) fn count_of(bases: Vec<Base>, group_by: Vec<u16>, span: i64, n: f64, round: u8) -> DetectorKind {
+pub(crate) fn count_of(bases: Vec<Base>, group_by: &[u16], span: i64, n: f64, round: u8) -> DetectorKind {
     DetectorKind::Correlation(Correlation {
         kind: CorrelationKind::EventCount,
-        bases,
-        group_by,
+        bases: bases.into_iter().map(|base| Base { group_by: group_by.to_vec(), ..base }).collect(),
+        n_roles: 1,
+        field: String::new(),
         timespan: Span(span),
         condition: Condition { gte: Some(n), ..Condition::default() },
         round,
+        slack: SLACK,
+        wait: Span(0),
     })
+}
+
+pub(crate) fn base(detector: u32, outcome: Option<Outcome>) -> Base {
+    Base { detector: detector as usize, outcome, role: 0, group_by: Vec::new(), fields: Vec::new() }
 }
 
 pub(crate) const RULE: u32 = 0;
@@ -65,7 +73,6 @@ pub(crate) const ONCE: u32 = 4;
 
 /// Sorted by name: a rule, a burst of it, bursts of bursts, a rule grouped by bucket, a rule once per bucket.
 pub(crate) fn catalog() -> Arc<Catalog> {
-    let base = |detector: u32, outcome| Base { detector: detector as usize, outcome };
     let mut apart = detector("d-apart", DetectorKind::Rule);
     apart.group = Some(1);
     let mut once = detector("e-once", DetectorKind::Rule);
@@ -73,10 +80,10 @@ pub(crate) fn catalog() -> Arc<Catalog> {
     Arc::new(Catalog {
         detectors: vec![
             detector("a-rule", DetectorKind::Rule),
-            detector("b-burst", count_of(vec![base(RULE, Some(Outcome::Succeeded))], vec![0], 600, 3.0, 2)),
+            detector("b-burst", count_of(vec![base(RULE, Some(Outcome::Succeeded))], &[0], 600, 3.0, 2)),
             detector(
                 "c-bursts",
-                count_of(vec![base(BURST, None), base(APART, Some(Outcome::Denied))], vec![], 3_600, 4.0, 3),
+                count_of(vec![base(BURST, None), base(APART, Some(Outcome::Denied))], &[], 3_600, 4.0, 3),
             ),
             apart,
             once,
@@ -144,6 +151,7 @@ impl Call {
         if let Some(bucket) = &self.bucket {
             builder.capture(1, bucket);
         }
+        builder.capture(2, &(self.time % 97).to_string());
         builder.finish(EventFacts {
             time: Timestamp(self.time),
             outcome: self.outcome,
@@ -270,7 +278,17 @@ pub(crate) fn settings(lateness: i64, lines: Lines) -> FoldSettings {
 
 /// Runs objects through a fold in steps of a size, to the end.
 pub(crate) fn run(settings: FoldSettings, objects: Vec<Scanned>, chunk: usize) -> Vec<Alert> {
-    let mut fold = Fold::new(catalog(), settings);
+    run_with(catalog(), settings, objects, chunk)
+}
+
+/// The same with the detectors of a catalogue.
+pub(crate) fn run_with(
+    catalog: Arc<Catalog>,
+    settings: FoldSettings,
+    objects: Vec<Scanned>,
+    chunk: usize,
+) -> Vec<Alert> {
+    let mut fold = Fold::new(catalog, settings);
     let mut alerts = feed(&mut fold, objects, chunk);
     alerts.extend(checked(fold.finish()).alerts);
     alerts

@@ -3,8 +3,10 @@
 
 mod cli;
 mod config;
+mod correlations;
 mod decode;
 mod engine;
+mod engine_memory;
 mod engine_state;
 mod engine_world;
 mod record;
@@ -13,3 +15,4 @@ mod sigma;
 mod sink;
 mod synth;
 mod tidy;
+mod windows;

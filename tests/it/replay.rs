@@ -38,6 +38,32 @@ correlation:
     condition: {gte: 1}
 level: critical
 trailhound: {}
+---
+title: Many different calls by an attack tool
+id: 7d1f5d5e-4b0e-4a3e-8a52-0f4f6f6b7a03
+name: offensive-variety
+correlation:
+    type: value_count
+    rules: [offensive-user-agent.denied]
+    group-by: [trail.principal]
+    timespan: 1h
+    generate: true
+    condition: {field: trail.action, gte: 2}
+level: high
+trailhound: {}
+---
+title: An attack tool that nobody looked into
+id: 7d1f5d5e-4b0e-4a3e-8a52-0f4f6f6b7a04
+name: not-looked-into
+correlation:
+    type: absence
+    rules: [many-offensive-calls]
+    without: [root-console-login]
+    group-by: [trail.account]
+    timespan: 1h
+    generate: true
+level: high
+trailhound: {}
 ";
 
 fn context() -> Arc<Context> {
@@ -104,7 +130,13 @@ fn threads_and_chunks_do_not_change_a_byte() {
             assert_eq!(engine.tally().records.pending, 0);
             assert!(engine.tally().records.duplicate > 800, "{:?}", engine.tally());
             let lines = lines(&alerts);
-            for name in ["many-offensive-calls", "many-bursts", "call-outside-known-regions"] {
+            for name in [
+                "many-offensive-calls",
+                "many-bursts",
+                "call-outside-known-regions",
+                "offensive-variety",
+                "not-looked-into",
+            ] {
                 assert!(lines.contains(name), "{name} is not among {:?}", names(&alerts));
             }
             let first = first.get_or_insert_with(|| lines.clone());

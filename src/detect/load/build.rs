@@ -6,15 +6,18 @@ use super::Entry;
 use super::links::Links;
 use crate::alert::{Mode, Outcome, Severity};
 use crate::detect::catalog::{
-    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Once,
+    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Once, Side,
 };
+use crate::detect::window::SLACK;
+use crate::detect::window::absence::wait_of;
 use crate::hash;
 use crate::record::path::FieldPath;
 use crate::sigma::RuleSet;
 use crate::sigma::ast::Expr;
-use crate::sigma::correlation::{self, Bounds};
+use crate::sigma::correlation::{self, Kind};
 use crate::sigma::document::{Body, Rule};
 use crate::sigma::rule_set::{OutcomeSet, RuleSource};
+use crate::time::Span;
 
 /// Fields that are read while the JSON is there, each once.
 #[derive(Default)]
@@ -41,6 +44,7 @@ pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
     order.sort_by(|a, b| entries[*a].name.cmp(&entries[*b].name));
     let positions: BTreeMap<usize, usize> = order.iter().enumerate().map(|(i, at)| (*at, i)).collect();
     let fingerprints = fingerprints(entries, links);
+    let waits = waits(entries, links);
     let mut captures = Captures::default();
     let mut detectors = Vec::with_capacity(order.len());
     for at in &order {
@@ -48,7 +52,9 @@ pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
         detector.speaks = !links.silent.contains(at);
         detector.fingerprint = fingerprints.get(at).copied().unwrap_or(0);
         if let Body::Correlation(written) = &entries[*at].document.body {
-            let correlation = correlation(*at, written, links, &positions, &mut captures);
+            let (slack, wait) = waits.get(at).copied().unwrap_or_default();
+            let mut correlation = correlation(*at, written, links, &positions, &mut captures);
+            (correlation.slack, correlation.wait) = (Span(SLACK.0.saturating_add(slack.0)), wait);
             detector.kind = DetectorKind::Correlation(correlation);
         }
         detectors.push(detector);
@@ -102,23 +108,79 @@ fn correlation(
     positions: &BTreeMap<usize, usize>,
     captures: &mut Captures,
 ) -> Correlation {
-    let bases = links.bases.get(&at).into_iter().flatten();
-    let bases = bases.filter_map(|(base, outcome)| {
-        positions.get(base).map(|detector| Base { detector: *detector, outcome: *outcome })
+    let ties = links.bases.get(&at).into_iter().flatten();
+    let mut slots = |fields: &[String]| fields.iter().map(|field| captures.slot(field)).collect::<Vec<u16>>();
+    let bases = ties.filter_map(|tie| {
+        let (group_by, fields) = (slots(&tie.group_by), slots(&tie.fields));
+        let (outcome, role) = (tie.outcome, tie.role);
+        positions.get(&tie.base).map(|detector| Base { detector: *detector, outcome, role, group_by, fields })
     });
+    let fields: Vec<&str> = written.asked.fields.iter().map(|(name, _)| name.as_str()).collect();
+    let n_roles = u16::try_from(written.rules.len()).unwrap_or(u16::MAX);
     Correlation {
-        kind: CorrelationKind::EventCount,
+        kind: kind(written),
         bases: bases.collect(),
-        group_by: written.group_by.iter().map(|field| captures.slot(field)).collect(),
+        n_roles,
+        field: fields.join(" with "),
         timespan: written.timespan,
-        condition: condition(written.bounds),
+        condition: condition(written, n_roles),
         round: links.levels.get(&at).and_then(|level| u8::try_from(level + 1).ok()).unwrap_or(u8::MAX),
+        slack: SLACK,
+        wait: Span(0),
     }
 }
 
-fn condition(bounds: Bounds) -> Condition {
-    let Bounds { gt, gte, lt, lte, eq, neq } = bounds;
-    Condition { gt, gte, lt, lte, eq, neq }
+fn kind(written: &correlation::Correlation) -> CorrelationKind {
+    match written.kind {
+        Kind::EventCount => CorrelationKind::EventCount,
+        Kind::ValueCount => CorrelationKind::ValueCount,
+        Kind::ValueSum => CorrelationKind::ValueSum,
+        Kind::ValueAvg => CorrelationKind::ValueAvg,
+        Kind::ValuePercentile => {
+            written.asked.percentile.map_or(CorrelationKind::ValueShare, CorrelationKind::ValuePercentile)
+        }
+        Kind::ValueMedian => CorrelationKind::ValuePercentile(50.0),
+        Kind::Temporal => CorrelationKind::Temporal,
+        Kind::TemporalOrdered => CorrelationKind::TemporalOrdered,
+        Kind::Absence => CorrelationKind::Absence(side(written.side)),
+    }
+}
+
+fn side(side: correlation::Side) -> Side {
+    match side {
+        correlation::Side::After => Side::After,
+        correlation::Side::Before => Side::Before,
+        correlation::Side::Around => Side::Around,
+    }
+}
+
+/// Where nothing else is written, all rules must meet.
+fn condition(written: &correlation::Correlation, n_roles: u16) -> Condition {
+    let correlation::Bounds { gt, gte, lt, lte, eq, neq } = written.asked.bounds;
+    let condition = Condition { gt, gte, lt, lte, eq, neq };
+    if written.kind.is_temporal() && condition == Condition::default() {
+        return Condition { gte: Some(f64::from(n_roles)), ..condition };
+    }
+    condition
+}
+
+/// For each correlation: how long after their records its bases may still find something, and how long itself.
+fn waits(entries: &[Entry], links: &Links) -> BTreeMap<usize, (Span, Span)> {
+    let mut order: Vec<(usize, usize)> = links.levels.iter().map(|(at, level)| (*level, *at)).collect();
+    order.sort_unstable();
+    let mut waits: BTreeMap<usize, (Span, Span)> = BTreeMap::new();
+    for (_, at) in order {
+        let Body::Correlation(written) = &entries[at].document.body else { continue };
+        let below = links.bases.get(&at).into_iter().flatten();
+        let below =
+            below.filter_map(|tie| waits.get(&tie.base)).map(|(_, wait)| *wait).max().unwrap_or_default();
+        let own = match written.kind {
+            Kind::Absence => wait_of(written.timespan, side(written.side)),
+            _ => Span(0),
+        };
+        waits.insert(at, (below, Span(below.0.saturating_add(own.0))));
+    }
+    waits
 }
 
 /// A record that a base rule matches must bring along what the correlations above it ask for.
@@ -127,14 +189,13 @@ fn hand_captures_down(detectors: &mut [Detector]) {
     by_round.sort_by_key(|i| std::cmp::Reverse(detectors[*i].round()));
     for i in by_round {
         let DetectorKind::Correlation(correlation) = &detectors[i].kind else { continue };
-        let bases: Vec<usize> = correlation.bases.iter().map(|b| b.detector).collect();
-        let mut wanted: BTreeSet<u16> = detectors[i].captures.iter().copied().collect();
-        wanted.extend(&correlation.group_by);
-        detectors[i].captures = wanted.iter().copied().collect();
+        let bases = correlation.bases.clone();
+        let own = detectors[i].captures.clone();
         for base in bases {
-            let mut all: BTreeSet<u16> = detectors[base].captures.iter().copied().collect();
-            all.extend(&wanted);
-            detectors[base].captures = all.into_iter().collect();
+            let wanted = own.iter().chain(&base.group_by).chain(&base.fields);
+            let mut all: BTreeSet<u16> = detectors[base.detector].captures.iter().copied().collect();
+            all.extend(wanted);
+            detectors[base.detector].captures = all.into_iter().collect();
         }
     }
 }
@@ -165,9 +226,9 @@ fn fingerprints(entries: &[Entry], links: &Links) -> BTreeMap<usize, u64> {
         for (_, filter) in links.filters.get(&at).into_iter().flatten() {
             meaning.push_str(filter);
         }
-        for (base, outcome) in links.bases.get(&at).into_iter().flatten() {
-            let below = out.get(base).copied().unwrap_or(0);
-            meaning.push_str(&format!("{below:016x}{}", outcome.map_or("", Outcome::name)));
+        for tie in links.bases.get(&at).into_iter().flatten() {
+            let below = out.get(&tie.base).copied().unwrap_or(0);
+            meaning.push_str(&format!("{below:016x}{}", tie.outcome.map_or("", Outcome::name)));
         }
         out.insert(at, hash::stable64_of(&[&entry.id, &entry.document.canonical, &meaning]));
     }

@@ -2,27 +2,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Entry, Loading};
+use super::{Entry, Loading, aliases};
 use crate::alert::Outcome;
 use crate::sigma::ast::Expr;
-use crate::sigma::correlation::{Correlation, Filter, Kind};
+use crate::sigma::correlation::Correlation;
 use crate::sigma::document::Body;
 use crate::sigma::fault::{Faults, Place};
-
-/// Correlations over correlations beyond this depth are refused: each level is a round of the fold.
-const LEVELS_MAX: usize = 4;
+use crate::sigma::filter::Filter;
 
 /// How the documents hang together; all by index of their entry.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    /// For each correlation: what it rests on, and which of its matches count.
-    pub(super) bases: BTreeMap<usize, Vec<(usize, Option<Outcome>)>>,
+    /// For each correlation: what it rests on.
+    pub(super) bases: BTreeMap<usize, Vec<Tie>>,
     /// For each correlation: 1 over rules, one more for each correlation below.
     pub(super) levels: BTreeMap<usize, usize>,
     /// Entries that do not speak themselves.
     pub(super) silent: BTreeSet<usize>,
     /// For each rule: what else must hold, and the filters' meaning.
     pub(super) filters: BTreeMap<usize, Vec<(Expr, String)>>,
+}
+
+/// What ties a correlation to something that it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tie {
+    pub(super) base: usize,
+    /// Which of its matches count.
+    pub(super) outcome: Option<Outcome>,
+    /// Which of the listed rules it is; what must not be missing is 1.
+    pub(super) role: u16,
+    /// What the correlation's fields are called in its records.
+    pub(super) group_by: Vec<String>,
+    pub(super) fields: Vec<String>,
 }
 
 /// Ties everything; faults go to `loading`.
@@ -48,14 +59,14 @@ pub(super) fn tie(loading: &mut Loading) -> Links {
         loading.errors.append(&mut faults.errors);
         loading.warnings.append(&mut faults.warnings);
     }
-    order(loading, &mut links);
+    super::order::assign(loading, &mut links);
     silence(&loading.entries, &mut links);
     set_aside(&mut loading.entries, &links);
     links
 }
 
 /// Finds documents by id, else by name, else by title.
-struct Directory {
+pub(super) struct Directory {
     ids: BTreeMap<String, usize>,
     names: BTreeMap<String, usize>,
     titles: BTreeMap<String, Vec<usize>>,
@@ -73,7 +84,8 @@ impl Directory {
         directory
     }
 
-    fn find(&self, reference: &str) -> Option<usize> {
+    /// The document that a reference means.
+    pub(super) fn find(&self, reference: &str) -> Option<usize> {
         let title = || self.titles.get(reference).filter(|found| found.len() == 1).map(|found| found[0]);
         self.ids.get(reference).or_else(|| self.names.get(reference)).copied().or_else(title)
     }
@@ -85,24 +97,45 @@ fn resolve(
     loading: &Loading,
     directory: &Directory,
     faults: &mut Faults,
-) -> Vec<(usize, Option<Outcome>)> {
-    let mut bases = Vec::new();
-    for (reference, place) in &correlation.rules {
+) -> Vec<Tie> {
+    let mut ties: Vec<Tie> = Vec::new();
+    let is_absence = !correlation.without.is_empty();
+    let rules = correlation.rules.iter().zip(0u16..).map(|(r, n)| (r, if is_absence { 0 } else { n }));
+    let without = correlation.without.iter().map(|r| (r, 1));
+    for ((reference, place), role) in rules.chain(without) {
         let (found, wants_denied) = match (directory.find(reference), reference.strip_suffix(".denied")) {
             (None, Some(stem)) => (directory.find(stem), true),
             (found, _) => (found, false),
         };
-        match found {
-            Some(base) if base == at => {
-                faults.error(*place, "a correlation over itself", "name another rule");
-            }
-            Some(base) => bases.extend(outcomes(base, wants_denied, &loading.entries[base], *place, faults)),
-            None => unknown(reference, *place, loading, faults),
+        let Some(base) = found else {
+            unknown(reference, *place, loading, faults);
+            continue;
+        };
+        if base == at {
+            faults.error(*place, "a correlation over itself", "name another rule");
+            continue;
         }
+        let outcomes = outcomes(wants_denied, &loading.entries[base], *place, faults);
+        if outcomes.iter().any(|outcome| ties.iter().any(|t| t.base == base && t.outcome == *outcome)) {
+            let message = format!("`{}` is listed twice", crate::inert::plain(reference));
+            faults.error(*place, message, "leave one out");
+        }
+        let named = |field: &(String, Place)| aliases::resolve(field, base, correlation, directory);
+        let (group_by, fields): (Vec<String>, Vec<String>) = (
+            correlation.group_by.iter().map(named).collect(),
+            correlation.asked.fields.iter().map(named).collect(),
+        );
+        ties.extend(outcomes.into_iter().map(|outcome| Tie {
+            base,
+            outcome,
+            role,
+            group_by: group_by.clone(),
+            fields: fields.clone(),
+        }));
     }
-    bases.sort_unstable();
-    bases.dedup();
-    bases
+    ties.sort();
+    aliases::check(correlation, &ties, loading, directory, faults);
+    ties
 }
 
 fn unknown(reference: &str, place: Place, loading: &Loading, faults: &mut Faults) {
@@ -124,13 +157,7 @@ fn unknown(reference: &str, place: Place, loading: &Loading, faults: &mut Faults
 
 /// Which matches of a base count: of our rules those that succeeded, or whatever else they are written for; of foreign
 /// rules and of correlations all of them.
-fn outcomes(
-    base: usize,
-    wants_denied: bool,
-    entry: &Entry,
-    place: Place,
-    faults: &mut Faults,
-) -> Vec<(usize, Option<Outcome>)> {
+fn outcomes(wants_denied: bool, entry: &Entry, place: Place, faults: &mut Faults) -> Vec<Option<Outcome>> {
     let is_rule = matches!(entry.document.body, Body::Rule(_));
     if matches!(entry.document.body, Body::Filter(_)) || wants_denied && !is_rule {
         faults.error(
@@ -141,7 +168,7 @@ fn outcomes(
         return Vec::new();
     }
     let Some(extension) = entry.document.extension.as_ref().filter(|_| is_rule) else {
-        return vec![(base, wants_denied.then_some(Outcome::Denied))];
+        return vec![wants_denied.then_some(Outcome::Denied)];
     };
     let takes_denied = extension.denied.is_some() || extension.outcomes.contains(&Outcome::Denied);
     if wants_denied {
@@ -149,14 +176,14 @@ fn outcomes(
             let message = format!("`{}` ignores refused calls", entry.name);
             faults.error(place, message, "give that rule a `denied` block");
         }
-        return vec![(base, Some(Outcome::Denied))];
+        return vec![Some(Outcome::Denied)];
     }
     let others = extension.outcomes.iter().filter(|o| **o != Outcome::Denied);
-    let mut bases: Vec<_> = others.map(|o| (base, Some(*o))).collect();
-    if bases.is_empty() {
-        bases.push((base, Some(Outcome::Denied)));
+    let mut counted: Vec<Option<Outcome>> = others.map(|o| Some(*o)).collect();
+    if counted.is_empty() {
+        counted.push(Some(Outcome::Denied));
     }
-    bases
+    counted
 }
 
 fn narrow(
@@ -173,7 +200,7 @@ fn narrow(
     let kept = if expr.is_negative() { expr.clone() } else { Expr::Not(Box::new(expr.clone())) };
     let targets: Vec<usize> = match &filter.rules {
         None => (0..loading.entries.len()).filter(|i| is_rule_of(&loading.entries[*i], entry)).collect(),
-        Some(rules) => rules.iter().filter_map(|r| target(r, entry, loading, directory, faults)).collect(),
+        Some(rules) => rules.iter().flat_map(|r| targets(r, entry, loading, directory, faults)).collect(),
     };
     for target in targets {
         let meaning = format!("{}{}", entry.id, entry.document.canonical);
@@ -185,89 +212,36 @@ fn is_rule_of(rule: &Entry, filter: &Entry) -> bool {
     matches!(rule.document.body, Body::Rule(_)) && filter.document.logsource.covers(&rule.document.logsource)
 }
 
-fn target(
+/// The rules that a filter means by a name: one, or the parts of a rule of old.
+fn targets(
     (reference, place): &(String, Place),
     filter: &Entry,
     loading: &Loading,
     directory: &Directory,
     faults: &mut Faults,
-) -> Option<usize> {
+) -> Vec<usize> {
     let shown = crate::inert::plain(reference);
     let Some(at) = directory.find(reference) else {
         let message = format!("the filter names `{shown}`, which is not loaded");
         faults.warn(*place, message, "check the id, or leave it out");
-        return None;
+        return Vec::new();
     };
-    let rule = &loading.entries[at];
-    if !matches!(rule.document.body, Body::Rule(_)) {
-        faults.error(*place, format!("`{shown}` is not a rule"), "filter the rules it rests on");
-        return None;
+    let entries = &loading.entries;
+    let is_part = |i: &usize| entries[*i].part.as_ref().is_some_and(|part| part.whole == entries[at].id);
+    let mut found: Vec<usize> = (0..entries.len()).filter(is_part).collect();
+    if found.is_empty() {
+        found.push(at);
     }
-    if !is_rule_of(rule, filter) {
+    if found.iter().any(|i| !matches!(entries[*i].document.body, Body::Rule(_))) {
+        faults.error(*place, format!("`{shown}` is not a rule"), "filter the rules it rests on");
+        return Vec::new();
+    }
+    if found.iter().any(|i| !is_rule_of(&entries[*i], filter)) {
         let message = format!("the filter is for another log source than `{shown}`, so it does not apply");
         faults.warn(*place, message, "make the two `logsource` sections agree");
-        return None;
+        return Vec::new();
     }
-    Some(at)
-}
-
-/// Gives every correlation its level; circles and depth beyond the limit are faults.
-fn order(loading: &mut Loading, links: &mut Links) {
-    let levels = &mut links.levels;
-    loop {
-        let mut is_done = true;
-        for (at, bases) in links.bases.iter().filter(|(_, bases)| !bases.is_empty()) {
-            if levels.contains_key(at) {
-                continue;
-            }
-            let below = bases.iter().map(|(base, _)| match links.bases.contains_key(base) {
-                true => levels.get(base).copied(),
-                false => Some(0),
-            });
-            if let Some(deepest) = below.collect::<Option<Vec<_>>>().and_then(|l| l.into_iter().max()) {
-                levels.insert(*at, deepest + 1);
-                is_done = false;
-            }
-        }
-        if is_done {
-            break;
-        }
-    }
-    for at in links.bases.keys() {
-        let entry = &loading.entries[*at];
-        let mut faults = Faults::new(&entry.origin);
-        match links.levels.get(at) {
-            Some(level) if *level > LEVELS_MAX => {
-                let message = format!("more than {LEVELS_MAX} correlations on top of each other");
-                faults.error(entry.document.meta.place, message, "rest this one on a deeper rule");
-            }
-            None if reaches_itself(*at, links) => {
-                faults.error(
-                    entry.document.meta.place,
-                    "correlations that rest on each other in a circle",
-                    "break it",
-                );
-            }
-            _ => {}
-        }
-        loading.errors.append(&mut faults.errors);
-    }
-}
-
-fn reaches_itself(start: usize, links: &Links) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut next = vec![start];
-    while let Some(at) = next.pop() {
-        for (base, _) in links.bases.get(&at).into_iter().flatten() {
-            if *base == start {
-                return true;
-            }
-            if seen.insert(*base) {
-                next.push(*base);
-            }
-        }
-    }
-    false
+    found
 }
 
 /// Rules under correlations speak only where one of these says `generate`.
@@ -276,7 +250,7 @@ fn silence(entries: &[Entry], links: &mut Links) {
     for (at, bases) in &links.bases {
         let Body::Correlation(correlation) = &entries[*at].document.body else { continue };
         let list = if correlation.generates { &mut generated } else { &mut links.silent };
-        list.extend(bases.iter().map(|(base, _)| *base));
+        list.extend(bases.iter().map(|tie| tie.base));
     }
     links.silent.retain(|at| !generated.contains(at));
 }
@@ -286,16 +260,14 @@ fn set_aside(entries: &mut [Entry], links: &Links) {
     let mut by_level: Vec<(usize, usize)> = links.levels.iter().map(|(at, level)| (*level, *at)).collect();
     by_level.sort_unstable();
     for (_, at) in by_level {
-        let Body::Correlation(correlation) = &entries[at].document.body else { continue };
         let below = links.bases.get(&at).into_iter().flatten();
-        let missing = below.map(|(base, _)| &entries[*base]).find(|e| e.document.set_aside.is_some());
-        let why = match (correlation.kind, missing) {
-            (Kind::EventCount, None) if correlation.aliases.is_empty() => continue,
-            (Kind::EventCount, None) => "`aliases` are not carried out yet".to_owned(),
-            (Kind::EventCount, Some(base)) => format!("it rests on `{}`, which is set aside", base.name),
-            (kind, _) => format!("correlations of type `{}` are not carried out yet", kind.name()),
-        };
-        let why = format!("{why}; the rules it rests on stay silent unless it says `generate: true`");
-        entries[at].document.set_aside = Some(why);
+        let missing = below.map(|tie| &entries[tie.base]).find(|e| e.document.set_aside.is_some());
+        if let Some(base) = missing {
+            let why = format!(
+                "it rests on `{}`, which is set aside; its other rules stay silent unless it says `generate: true`",
+                base.name
+            );
+            entries[at].document.set_aside = Some(why);
+        }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn assign(loading: &mut Loading) {
         }
         entry.name = name;
     }
-    for entry in loading.entries.iter_mut().filter(|e| e.document.meta.name.is_none()) {
+    for entry in loading.entries.iter_mut().filter(|e| e.document.meta.name.is_none() && e.part.is_none()) {
         let derived = derived(entry);
         let mut name = derived.clone();
         let mut n = 0;
@@ -39,6 +39,14 @@ pub(super) fn assign(loading: &mut Loading) {
         }
         taken.insert(name.clone(), entry.origin.clone());
         entry.name = name;
+    }
+    let wholes: BTreeMap<String, String> =
+        loading.entries.iter().map(|entry| (entry.id.clone(), entry.name.clone())).collect();
+    for entry in &mut loading.entries {
+        if let Some(part) = &entry.part {
+            // No chosen name has a dot in it.
+            entry.name = format!("{}.{}", wholes.get(&part.whole).map_or("", String::as_str), part.name);
+        }
     }
     loading.errors.append(&mut errors);
 }

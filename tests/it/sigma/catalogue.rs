@@ -80,13 +80,15 @@ fn correlations_rest_on_rules_by_rounds_and_hand_their_captures_down() {
         DetectorKind::Correlation(c) => c.bases.clone(),
         DetectorKind::Rule => Vec::new(),
     };
-    let base = |detector, outcome| Base { detector, outcome };
-    assert_eq!(
-        bases(c),
-        [base(0, Some(Outcome::Succeeded)), base(0, Some(Outcome::Denied)), base(1, Some(Outcome::Failed))]
-    );
-    assert_eq!(bases(d), [base(2, None)]);
-    assert_eq!(bases(e), [base(5, None)]);
+    let base = |detector, outcome, role| {
+        let slot = catalog.captures.iter().position(|path| path.as_str() == "userIdentity.arn").unwrap();
+        Base { detector, outcome, role, group_by: vec![slot as u16], fields: Vec::new() }
+    };
+    let (succeeded, denied, failed) =
+        (Some(Outcome::Succeeded), Some(Outcome::Denied), Some(Outcome::Failed));
+    assert_eq!(bases(c), [base(0, succeeded, 0), base(0, denied, 2), base(1, failed, 1)]);
+    assert_eq!(bases(d), [base(2, None, 0)]);
+    assert_eq!(bases(e), [base(5, None, 0)]);
     assert_eq!([a, b, c, d, e, foreign].map(|d| d.round()), [1, 1, 2, 3, 2, 1]);
     assert_eq!([a, b, c, d, e, foreign].map(|d| d.speaks), [false, false, false, true, true, true]);
     assert_eq!(catalog.captures.len(), 2);
@@ -132,30 +134,6 @@ fn faulty_correlations_say_what_is_wrong() {
     );
     let four = [a, count("l1", "a", ""), count("l2", "l1", ""), count("l3", "l2", ""), count("l4", "l3", "")];
     assert_eq!(load(&four.join("---\n")).unwrap().0.detectors[4].round(), 5);
-}
-
-#[test]
-fn every_type_of_correlation_is_read_and_only_counts_are_in_force() {
-    for (kind, condition) in [
-        ("value_count", "condition: {field: userName, gte: 3}"),
-        ("value_sum", "condition: {field: n, gt: 3}"),
-        ("value_avg", "condition: {field: n, gt: 3}"),
-        ("value_percentile", "condition: {field: n, lte: 1}"),
-        ("temporal", ""),
-        ("temporal_ordered", ""),
-    ] {
-        let text = format!(
-            "{}---\ntitle: t\nname: t\nlevel: low\ncorrelation:\n  type: {kind}\n  rules: [a]\n  group-by: [x]\n  timespan: 1h\n  {condition}\n---\n{}",
-            rule(1, "a", "A", ""),
-            count("over", "t", "")
-        );
-        let (catalog, _) = load(&text).unwrap_or_else(|e| panic!("{kind}: {}", e[0]));
-        let why: Vec<&str> = catalog.set_aside.iter().map(|s| s.why.as_str()).collect();
-        assert_eq!(names(&catalog), ["a"]);
-        assert!(why[0].contains(kind) && why[1].contains("rests on `t`"), "{why:?}");
-    }
-    let without = "title: t\nlevel: low\ncorrelation: {type: value_count, rules: [a], timespan: 1h, condition: {gte: 3}}\n";
-    assert_eq!(messages(without)[0], "`field` is missing");
 }
 
 #[test]

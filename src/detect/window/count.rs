@@ -1,22 +1,16 @@
 //! How many there were within a span of time.
 //!
-//! A late record counts in its own second, not in the present one, so that a burst is found whichever of its records
-//! comes last. Numbers are exact while a window has fewer than [`RUNS_MAX`] distinct seconds; beyond that neighbouring
-//! seconds are put together, and the error is at most the width of one such run.
-//!
-//! Whether an alert was already raised is not kept here: that is the affair of quiet.
+//! Numbers are exact while a window has fewer than [`RUNS_MAX`] distinct seconds; beyond that neighbouring seconds are
+//! put together, and the error is at most the width of one such run.
 
 use std::collections::VecDeque;
 
-use super::catalog::Condition;
+use super::Decision;
+use crate::detect::catalog::{Condition, Correlation};
 use crate::time::{Span, Timestamp};
 
 /// The most runs of seconds that one window holds.
 pub const RUNS_MAX: usize = 4096;
-
-/// How much longer than its span a window remembers, for records that come late. CloudTrail's worst measured delay is
-/// ten minutes.
-pub const SLACK: Span = Span(3_600);
 
 /// A sliding count under one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +48,16 @@ impl CountWindow {
         }
     }
 
-    /// Forgets what no window can reach any more in a turn.
-    pub fn forget(&mut self, turn: Timestamp, span: Span) {
-        let horizon = turn.before(span).before(SLACK).0;
+    /// Counts one, and says whether a window that holds it meets the condition.
+    pub fn observe(&mut self, time: Timestamp, asked: &Correlation) -> Option<Decision> {
+        self.add(time);
+        let (n, end) = self.holding(time, asked.timespan, &asked.condition)?;
+        let held_before = n > 1 && asked.condition.holds((n - 1) as f64);
+        Some(Decision { measure: n as f64, opens: !held_before, end, ..Decision::default() })
+    }
+
+    /// Forgets what lies at or before a second.
+    pub fn forget(&mut self, horizon: i64) {
         while let Some((_, total)) = self.runs.front().filter(|(second, _)| *second <= horizon) {
             self.before = *total;
             self.runs.pop_front();
@@ -67,16 +68,13 @@ impl CountWindow {
     }
 
     /// The largest number in a window of this span that ends at a counted second, holds `time`, and meets the
-    /// condition.
-    ///
-    /// For a record in order that is the window which ends with it. A late one may complete any window up to a span
-    /// later.
-    pub fn holding(&self, time: Timestamp, span: Span, condition: &Condition) -> Option<u64> {
+    /// condition; and that second.
+    pub fn holding(&self, time: Timestamp, span: Span, condition: &Condition) -> Option<(u64, i64)> {
         let first = self.runs.partition_point(|(second, _)| *second < time.0);
         let ends = self.runs.range(first..).take_while(|(end, _)| end - span.0 < time.0);
-        ends.map(|(end, total)| total - self.up_to(end - span.0))
-            .filter(|n| *n > 0 && condition.holds(*n as f64))
-            .max()
+        ends.map(|(end, total)| (total - self.up_to(end - span.0), *end))
+            .filter(|(n, _)| *n > 0 && condition.holds(*n as f64))
+            .max_by_key(|(n, end)| (*n, std::cmp::Reverse(*end)))
     }
 
     /// What it weighs, in bytes.
@@ -143,7 +141,7 @@ mod tests {
             window.add(Timestamp(t));
         }
         window.add(Timestamp(1150));
-        assert_eq!(window.holding(Timestamp(1150), span, &at_least(4.0)), Some(4));
+        assert_eq!(window.holding(Timestamp(1150), span, &at_least(4.0)), Some((4, 1200)));
         assert_eq!(window.holding(Timestamp(5000), span, &at_least(2.0)), None);
     }
 
@@ -154,7 +152,7 @@ mod tests {
             window.add(Timestamp(t));
         }
         assert!(window.runs.len() <= RUNS_MAX);
-        let n = window.holding(Timestamp(RUNS_MAX as i64 * 3 - 1), Span(1000), &at_least(1.0)).unwrap();
+        let n = window.holding(Timestamp(RUNS_MAX as i64 * 3 - 1), Span(1000), &at_least(1.0)).unwrap().0;
         assert!((1000 - 4..=1000 + 4).contains(&n), "{n}");
     }
 
@@ -176,9 +174,9 @@ mod tests {
             for (i, t) in times.iter().enumerate() {
                 newest = newest.max(*t);
                 window.add(Timestamp(*t));
-                window.forget(Timestamp(newest), Span(span));
+                window.forget(newest - span - 3_600);
                 prop_assert_eq!(
-                    window.holding(Timestamp(*t), Span(span), &at_least(n as f64)),
+                    window.holding(Timestamp(*t), Span(span), &at_least(n as f64)).map(|(n, _)| n),
                     naive(&times[..=i], *t, span, n)
                 );
             }

@@ -1,0 +1,235 @@
+//! What detectors remember, as it is written in a snapshot.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::saved::{COUNT_MAX, Translation, time};
+use super::saved_event::{SavedEvent, SavedIdentity, named};
+use crate::alert::Evidence;
+use crate::detect::catalog::Catalog;
+use crate::detect::finding::{Told, Turned};
+use crate::detect::hyperloglog::HyperLogLog;
+use crate::detect::link::{Confidence, Standing};
+use crate::detect::window::absence::AbsenceWindow;
+use crate::detect::window::count::CountWindow;
+use crate::detect::window::distinct::DistinctWindow;
+use crate::detect::window::meeting::MeetingWindow;
+use crate::detect::window::sample::SampleWindow;
+use crate::detect::window::total::{Run, TotalWindow};
+use crate::detect::window::witness::{Witness, Witnesses};
+use crate::detect::window::{State, Window};
+use crate::time::Timestamp;
+
+/// A window.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedWindow {
+    key: u128,
+    turn: i64,
+    fingerprint: u64,
+    state: SavedState,
+    /// (role, record)
+    witnesses: Vec<(u16, SavedEvidence)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedState {
+    Count {
+        runs: Vec<(i64, u64)>,
+        before: u64,
+        width: i64,
+    },
+    Distinct {
+        pairs: Vec<(i64, u64)>,
+        slices: Vec<(i64, Vec<u8>)>,
+    },
+    /// (last second, number of records, sum)
+    Total {
+        runs: Vec<(i64, u64, f64)>,
+        width: i64,
+    },
+    Sample {
+        samples: Vec<(i64, u64)>,
+    },
+    Meeting {
+        roles: Vec<Vec<i64>>,
+    },
+    /// (due, what waits)
+    Absence {
+        waiting: Vec<(i64, SavedTurned)>,
+        seen: Vec<i64>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedTurned {
+    sequence: u64,
+    turn: i64,
+    by_time: bool,
+    late: bool,
+    event: SavedEvent,
+    principal: SavedIdentity,
+    actor: SavedIdentity,
+    confidence: String,
+    chain: Vec<String>,
+}
+
+/// What a detector told, without its evidence.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedTold {
+    measure: f64,
+    is_estimate: bool,
+    steps: Vec<(u16, i64)>,
+}
+
+/// A reference to a record.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedEvidence {
+    event_id: String,
+    event_time: i64,
+    event_source: String,
+    event_name: String,
+    object: String,
+}
+
+impl SavedWindow {
+    pub(super) fn of(key: u128, turn: Timestamp, window: &Window, catalog: &Catalog) -> SavedWindow {
+        let witnesses = window.witnesses.all().iter().map(|w| (w.role, SavedEvidence::of(&w.record)));
+        SavedWindow {
+            key,
+            turn: turn.0,
+            fingerprint: window.fingerprint,
+            state: SavedState::of(&window.state, catalog),
+            witnesses: witnesses.collect(),
+        }
+    }
+
+    /// Its key, its last turn, and itself.
+    pub(super) fn into_window(self, translation: &Translation) -> (u128, Timestamp, Window) {
+        let witnesses = self
+            .witnesses
+            .into_iter()
+            .map(|(role, record)| Witness { role, record: Arc::new(record.into_evidence()) });
+        let window = Window {
+            fingerprint: self.fingerprint,
+            state: self.state.into_state(translation),
+            witnesses: Witnesses::of(witnesses.collect()),
+        };
+        (self.key, time(self.turn), window)
+    }
+}
+
+impl SavedState {
+    fn of(state: &State, catalog: &Catalog) -> SavedState {
+        match state {
+            State::Count(window) => {
+                let (runs, before, width) = window.parts();
+                SavedState::Count { runs, before, width }
+            }
+            State::Distinct(window) => {
+                let slices = window.slices().map(|(s, sketch)| (s, sketch.registers().to_vec()));
+                SavedState::Distinct { pairs: window.pairs(), slices: slices.collect() }
+            }
+            State::Total(window) => {
+                let (runs, width) = window.parts();
+                SavedState::Total { runs: runs.iter().map(|r| (r.second, r.n, r.sum)).collect(), width }
+            }
+            State::Sample(window) => SavedState::Sample { samples: window.parts() },
+            State::Meeting(window) => SavedState::Meeting { roles: window.parts() },
+            State::Absence(window) => {
+                let (waiting, seen) = window.parts();
+                let waiting = waiting.iter().map(|(due, turned)| (due.0, SavedTurned::of(turned, catalog)));
+                SavedState::Absence { waiting: waiting.collect(), seen }
+            }
+        }
+    }
+
+    fn into_state(self, translation: &Translation) -> State {
+        match self {
+            SavedState::Count { runs, before, width } => {
+                State::Count(CountWindow::from_parts(runs, before, width))
+            }
+            SavedState::Distinct { pairs, slices } => {
+                let slices = slices.into_iter().map(|(s, registers)| (s, HyperLogLog::of(&registers)));
+                State::Distinct(DistinctWindow::from_parts(pairs, slices.collect()))
+            }
+            SavedState::Total { runs, width } => {
+                let runs = runs.into_iter().map(|(second, n, sum)| Run { second, n, sum });
+                State::Total(TotalWindow::from_parts(runs.collect(), width))
+            }
+            SavedState::Sample { samples } => State::Sample(SampleWindow::from_parts(samples)),
+            SavedState::Meeting { roles } => State::Meeting(MeetingWindow::from_parts(roles)),
+            SavedState::Absence { waiting, seen } => {
+                let waiting =
+                    waiting.into_iter().map(|(due, turned)| (time(due), turned.into_turned(translation)));
+                State::Absence(AbsenceWindow::from_parts(waiting.collect(), seen))
+            }
+        }
+    }
+}
+
+impl SavedTurned {
+    fn of(turned: &Turned, catalog: &Catalog) -> SavedTurned {
+        SavedTurned {
+            sequence: turned.sequence,
+            turn: turned.turn.0,
+            by_time: turned.by_time,
+            late: turned.late,
+            event: SavedEvent::of(&turned.event, catalog),
+            principal: SavedIdentity::of(&turned.principal),
+            actor: SavedIdentity::of(&turned.standing.actor),
+            confidence: turned.standing.confidence.name().to_owned(),
+            chain: turned.standing.chain.clone(),
+        }
+    }
+
+    fn into_turned(self, translation: &Translation) -> Turned {
+        Turned {
+            sequence: self.sequence.min(COUNT_MAX),
+            turn: time(self.turn),
+            by_time: self.by_time,
+            late: self.late,
+            event: Arc::new(self.event.into_event(translation)),
+            principal: Arc::new(self.principal.into_identity()),
+            standing: Arc::new(Standing {
+                actor: self.actor.into_identity(),
+                confidence: named(&Confidence::ALL, Confidence::name, &self.confidence),
+                chain: self.chain,
+            }),
+        }
+    }
+}
+
+impl SavedTold {
+    pub(super) fn of(told: &Told) -> SavedTold {
+        let steps = told.steps.iter().map(|(role, at)| (*role, at.0)).collect();
+        SavedTold { measure: told.measure, is_estimate: told.is_estimate, steps }
+    }
+
+    pub(super) fn into_told(self) -> Told {
+        let steps = self.steps.into_iter().map(|(role, at)| (role, time(at))).collect();
+        Told { measure: self.measure, is_estimate: self.is_estimate, steps, evidence: Vec::new() }
+    }
+}
+
+impl SavedEvidence {
+    pub(super) fn of(e: &Evidence) -> SavedEvidence {
+        SavedEvidence {
+            event_id: e.event_id.clone(),
+            event_time: e.event_time.0,
+            event_source: e.event_source.clone(),
+            event_name: e.event_name.clone(),
+            object: e.object.clone(),
+        }
+    }
+
+    pub(super) fn into_evidence(self) -> Evidence {
+        Evidence {
+            event_id: self.event_id,
+            event_time: time(self.event_time),
+            event_source: self.event_source,
+            event_name: self.event_name,
+            object: self.object,
+        }
+    }
+}
