@@ -114,6 +114,8 @@ pub struct Tally {
     pub records: Records,
     /// Objects by fate.
     pub objects: Objects,
+    /// Findings that were not shown, by the suppression that they fell under.
+    pub suppressed: BTreeMap<String, u64>,
 }
 
 /// Records by fate.

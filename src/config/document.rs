@@ -32,6 +32,7 @@ pub struct Section<'a> {
     table: &'a DeTable<'a>,
     text: &'a str,
     path: &'a Path,
+    span: Range<usize>,
     asked: Vec<&'static str>,
     faults: &'a mut Vec<Fault>,
 }
@@ -44,7 +45,7 @@ impl<'a> Section<'a> {
         path: &'a Path,
         faults: &'a mut Vec<Fault>,
     ) -> Section<'a> {
-        Section { name: "", table: root.get_ref(), text, path, asked: Vec::new(), faults }
+        Section { name: "", table: root.get_ref(), text, path, span: root.span(), asked: Vec::new(), faults }
     }
 
     /// A table within this one, if it is there.
@@ -53,7 +54,15 @@ impl<'a> Section<'a> {
         match value.get_ref().as_table() {
             Some(table) => {
                 let Section { text, path, .. } = *self;
-                Some(Section { name, table, text, path, asked: Vec::new(), faults: self.faults })
+                Some(Section {
+                    name,
+                    table,
+                    text,
+                    path,
+                    span: value.span(),
+                    asked: Vec::new(),
+                    faults: self.faults,
+                })
             }
             None => {
                 self.fault(
@@ -64,6 +73,11 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// Where it stands.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
     }
 
     /// The directory that relative paths start from.
@@ -155,6 +169,76 @@ impl<'a> Section<'a> {
             (key.as_ref(), strings.into_iter().map(|(text, _)| text).collect())
         };
         table.iter().map(list).collect()
+    }
+
+    /// Every key of this table with its value, whatever they are called.
+    pub fn entries(&mut self) -> Vec<(&'a str, &'a Spanned<DeValue<'a>>)> {
+        let table = self.table;
+        let entry = |(key, value): (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>)| {
+            let key: &'a str = key.get_ref();
+            (key, value)
+        };
+        table.iter().map(entry).collect()
+    }
+
+    /// Goes through a list of tables, as `[[name]]` makes one; each is told its line.
+    pub fn each(&mut self, name: &'static str, mut read: impl FnMut(&mut Section<'_>, usize)) {
+        let Some(value) = self.ask(name) else { return };
+        let items = value.get_ref().as_array().map(|items| items.iter().collect::<Vec<_>>());
+        let Some(items) = items.filter(|items| items.iter().all(|item| item.get_ref().is_table())) else {
+            let message = format!("`{name}` is not a list of tables");
+            return self.fault(&value.span(), message, format!("begin each with [[{name}]]"));
+        };
+        for item in items {
+            let Some(table) = item.get_ref().as_table() else { continue };
+            let Section { text, path, .. } = *self;
+            let line = super::fault::line_of(text, item.span().start);
+            let mut section = Section {
+                name,
+                table,
+                text,
+                path,
+                span: item.span(),
+                asked: Vec::new(),
+                faults: self.faults,
+            };
+            read(&mut section, line);
+            section.finish();
+        }
+    }
+
+    /// One string or several, each with its place; empty where there are none.
+    pub fn one_or_more(&mut self, key: &'static str) -> Vec<(&'a str, Range<usize>)> {
+        let Some(value) = self.ask(key) else { return Vec::new() };
+        match value.get_ref().as_str() {
+            Some(text) => vec![(text, value.span())],
+            None => self.strings_of(key, value),
+        }
+    }
+
+    /// A text that must be there and say something; a date may stand without quotes.
+    pub fn required(
+        &mut self,
+        key: &'static str,
+        line_span: &Range<usize>,
+        remedy: &str,
+    ) -> Option<(String, Range<usize>)> {
+        let text = match self.ask(key) {
+            None => {
+                self.fault(line_span, format!("`{key}` is missing in [[{}]]", self.name), remedy);
+                return None;
+            }
+            Some(value) => match value.get_ref() {
+                DeValue::String(text) => (text.trim().to_owned(), value.span()),
+                DeValue::Datetime(date) => (date.to_string(), value.span()),
+                _ => (String::new(), value.span()),
+            },
+        };
+        if text.0.is_empty() {
+            self.fault(&text.1, format!("`{key}` says nothing"), remedy);
+            return None;
+        }
+        Some(text)
     }
 
     fn strings_of(&mut self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Vec<(&'a str, Range<usize>)> {

@@ -79,6 +79,11 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// The line of a place, from 1.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
+    line_and_column(text, offset).0
+}
+
 /// Line and column, from 1, in characters.
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text.as_bytes()[..offset.min(text.len())];

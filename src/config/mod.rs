@@ -8,16 +8,19 @@ pub mod document;
 pub mod fault;
 mod geo;
 mod known;
+mod quiet;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use document::Section;
 pub use fault::{ConfigError, Fault};
 pub use known::DEFAULT_REGIONS;
+pub use quiet::suppressions;
 
 use crate::alert::Severity;
 use crate::decode::Limits;
 use crate::detect::bounded::Limit;
+use crate::detect::policy::ModeSetting;
 use crate::engine::{self, Bounds};
 use crate::record::context::Context;
 use crate::sink::Format;
@@ -32,6 +35,10 @@ pub struct Settings {
     pub engine: engine::Settings,
     /// What is shown, and how.
     pub output: Output,
+    /// How loud detectors are.
+    pub modes: Vec<ModeSetting>,
+    /// The file of suppressions.
+    pub suppressions: Option<PathBuf>,
 }
 
 /// What is shown, and how.
@@ -58,6 +65,8 @@ pub struct Overrides {
     pub min_severity: Option<Severity>,
     /// `--fail-on`.
     pub fail_on: Option<Severity>,
+    /// `--suppressions`.
+    pub suppressions: Option<PathBuf>,
 }
 
 /// Reads the file, if any, and lays the flags over it.
@@ -90,6 +99,8 @@ pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     geo::read(root.section("geo"), &mut settings.context.places);
     read_engine(root.section("engine"), &mut settings.engine);
     settings.output.read(root.section("output"));
+    settings.modes = quiet::read_modes(root.section("modes"));
+    settings.suppressions = quiet::read_quiet(root.section("quiet"));
     root.finish();
     if faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(faults)) }
 }
@@ -142,6 +153,9 @@ impl Overrides {
         settings.output.format = self.format.or(settings.output.format);
         settings.output.min_severity = self.min_severity.or(settings.output.min_severity);
         settings.output.fail_on = self.fail_on.or(settings.output.fail_on);
+        if let Some(file) = &self.suppressions {
+            settings.suppressions = Some(file.clone());
+        }
     }
 }
 

@@ -3,8 +3,11 @@
 //! A catalogue is immutable once loaded. A detector's index in it is what events and observations carry; what is
 //! kept across reloads is keyed by [`Detector::fingerprint`] instead.
 
+use super::finding::Turned;
+use super::policy::{Bound, Policy, Stance, Suppression, UnknownDetector};
 use crate::alert::{Mode, Outcome, Severity};
 use crate::record::Record;
+use crate::record::event::{Event, Text};
 use crate::record::path::FieldPath;
 use crate::sigma::{MatchScratch, RuleSet};
 use crate::time::Span;
@@ -22,9 +25,33 @@ pub struct Catalog {
     pub set_aside: Vec<SetAside>,
     /// Changes whenever the meaning of any detector changes.
     pub hash: String,
+    /// What the operator wants of them; put in force by [`Catalog::set_policy`].
+    pub policy: Bound,
 }
 
 impl Catalog {
+    /// Puts a policy in force, or says which of its detectors are not there.
+    pub fn set_policy(&mut self, policy: Policy) -> Result<(), Vec<UnknownDetector>> {
+        self.policy = Bound::new(policy, &self.detectors)?;
+        Ok(())
+    }
+
+    /// How loud a detector is in an account.
+    pub fn stance(&self, detector: u32, account: &str) -> Stance {
+        let at = detector as usize;
+        self.detectors.get(at).map_or(Stance::Off, |d| self.policy.stance(at, account, d.mode))
+    }
+
+    /// Whether a finding is heard by anybody.
+    pub fn is_heard(&self, detector: u32, event: &Event) -> bool {
+        !self.policy.has_off() || self.stance(detector, event.text(Text::Account)) != Stance::Off
+    }
+
+    /// The suppression that a finding falls under.
+    pub fn suppression(&self, detector: u32, turned: &Turned) -> Option<&Suppression> {
+        self.policy.suppression(detector as usize, turned)
+    }
+
     /// The names of all rules that a record matches, in the order of the catalogue, whether or not they speak.
     pub fn match_names(&self, record: &Record<'_>) -> Vec<&str> {
         let mut hits = Vec::new();

@@ -10,4 +10,5 @@ pub mod hyperloglog;
 pub mod link;
 pub mod load;
 pub mod names;
+pub mod policy;
 pub mod window;

@@ -4,8 +4,9 @@
 
 use super::group::Group;
 use super::reasons::reasons;
-use crate::alert::{Alert, DetectorRef, Kind, SCHEMA, Source};
+use crate::alert::{Alert, DetectorRef, Kind, Mode, SCHEMA, Source};
 use crate::detect::catalog::{Catalog, Detector};
+use crate::detect::policy::Stance;
 use crate::hash;
 use crate::record::event::Text;
 use crate::time::Span;
@@ -28,7 +29,7 @@ pub(super) fn alert(group: &Group, catalog: &Catalog) -> Alert {
             version: detector.version.clone(),
         },
         severity: group.severity,
-        mode: detector.mode,
+        mode: mode(group, detector, catalog),
         outcome: event.outcome,
         late: group.late,
         account: owned(Text::Account),
@@ -54,6 +55,15 @@ pub(super) fn alert(group: &Group, catalog: &Catalog) -> Alert {
         techniques: detector.techniques.clone(),
         tags: detector.tags.clone(),
         references: detector.references.clone(),
+    }
+}
+
+/// What the alert is for, by the word of the operator or else of the detector.
+fn mode(group: &Group, detector: &Detector, catalog: &Catalog) -> Mode {
+    match catalog.stance(group.detector, group.opening.text(Text::Account)) {
+        Stance::On(mode) => mode,
+        // Switched off after it was raised.
+        Stance::Off => detector.mode,
     }
 }
 

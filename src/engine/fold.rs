@@ -16,6 +16,7 @@ use crate::alert::Alert;
 use crate::decode::{Fate, Reject};
 use crate::detect::bounded::Limit;
 use crate::detect::catalog::Catalog;
+use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::LinkTable;
 use crate::detect::names::SessionNames;
 use crate::object::ObjectId;
@@ -308,7 +309,7 @@ impl Fold {
         filtered: &[(crate::tally::FilterReason, u64)],
         rejected: &[(crate::tally::RejectReason, u64)],
     ) {
-        let Tally { records, objects } = &mut self.tally;
+        let Tally { records, objects, .. } = &mut self.tally;
         records.read += n_read;
         for (reason, n) in filtered {
             *records.filtered.entry(*reason).or_default() += n;
@@ -333,7 +334,26 @@ impl Fold {
         // Whatever comes later has its turn at the watermark or after it.
         let watermark = self.sequencer.watermark();
         self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, watermark);
+        self.suppress(&mut findings, &turned);
         self.quiet.take(&findings, &turned, &self.catalog, self.settings.lines, &mut self.emitted);
+    }
+
+    /// Leaves out what the operator does not want to see. Correlations have heard it.
+    fn suppress(&mut self, findings: &mut Vec<Finding>, turned: &[Turned]) {
+        let Fold { catalog, tally, .. } = self;
+        if catalog.policy.suppressions().is_empty() {
+            return;
+        }
+        findings.retain(|finding| {
+            let speaks = catalog.detectors[finding.detector as usize].speaks;
+            let found = catalog.suppression(finding.detector, &turned[finding.event as usize]);
+            let Some(suppression) = found.filter(|_| speaks) else { return true };
+            match tally.suppressed.get_mut(&suppression.place) {
+                Some(n) => *n += 1,
+                None => drop(tally.suppressed.insert(suppression.place.clone(), 1)),
+            }
+            false
+        });
     }
 
     fn settle(&mut self, mut step: Step) -> Step {

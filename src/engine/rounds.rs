@@ -57,7 +57,7 @@ pub fn observe(turned: &[Turned], catalog: &Catalog) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (i, turned) in turned.iter().enumerate() {
         for &detector in &turned.event.matches {
-            if (detector as usize) < catalog.detectors.len() {
+            if (detector as usize) < catalog.detectors.len() && catalog.is_heard(detector, &turned.event) {
                 findings.push(Finding { event: i as u32, detector, told: None, opens: true });
             }
         }

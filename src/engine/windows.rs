@@ -95,7 +95,10 @@ impl Windows {
                 continue;
             }
             for said in said {
-                findings.push(said.into_finding(turned));
+                let finding = said.into_finding(turned);
+                if catalog.is_heard(finding.detector, &turned[finding.event as usize].event) {
+                    findings.push(finding);
+                }
             }
             // Stable: two bases of one correlation may have found the same record, and lie in one shard.
             findings.sort_by_key(|f| (turned[f.event as usize].rank(), f.detector));

@@ -59,6 +59,10 @@ pub struct Replay {
     #[command(flatten)]
     pub config: Config,
 
+    /// A file of suppressions: what is expected, who answers for it, why and until when
+    #[arg(long, value_name = "FILE", env = "TRAILHOUND_SUPPRESSIONS", value_hint = ValueHint::FilePath, help_heading = "Detectors")]
+    pub suppressions: Option<PathBuf>,
+
     /// How alerts are written: a table on a terminal and NDJSON otherwise, unless told
     #[arg(long, value_name = "FORMAT", env = "TRAILHOUND_FORMAT", value_parser = format(), help_heading = "Output")]
     pub format: Option<Format>,

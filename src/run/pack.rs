@@ -10,6 +10,7 @@ use super::status::{Failure, Status};
 use crate::config;
 use crate::detect::catalog::Catalog;
 use crate::detect::load::CatalogLoader;
+use crate::detect::policy::{ModeSetting, Policy, UnknownDetector};
 use crate::inert;
 use crate::record::context::Context;
 use crate::sigma::fault::{Warning, WarningKind};
@@ -117,6 +118,30 @@ pub fn load_documents(
             )))
         }
     }
+}
+
+/// Puts in force what the operator wants of the detectors: their modes, and the suppressions in a file.
+pub fn obey(
+    catalog: &mut Catalog,
+    modes: Vec<ModeSetting>,
+    suppressions: Option<&Path>,
+) -> Result<(), Failure> {
+    let suppressions = match suppressions {
+        Some(path) => config::suppressions(path).map_err(|error| Failure::new(Status::Usage, error))?,
+        None => Vec::new(),
+    };
+    let unknown = match catalog.set_policy(Policy { modes, suppressions }) {
+        Ok(()) => return Ok(()),
+        Err(unknown) => unknown,
+    };
+    let names: Vec<&str> = catalog.detectors.iter().map(|d| d.name.as_str()).collect();
+    let lines = unknown.iter().map(|UnknownDetector { name, place }| {
+        let meant = config::fault::nearest(name, &names).map(|meant| format!("did you mean `{meant}`?"));
+        let remedy = meant.unwrap_or_else(|| "`trailhound detectors list` names them".to_owned());
+        let place = place.as_deref().unwrap_or("[modes]");
+        inert::plain(&format!("{place}: there is no detector `{name}` ({remedy})")).into_owned()
+    });
+    Err(Failure::usage(lines.collect::<Vec<_>>().join("\n")))
 }
 
 /// The settings that commands without an engine need.

@@ -37,11 +37,13 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
     let overrides = overrides(args);
     let settings = config::load(args.config.config.as_deref(), &overrides)
         .map_err(|error| Failure::new(Status::Usage, error))?;
-    let loaded = pack::load(&args.pack, &settings.context)?;
+    let mut loaded = pack::load(&args.pack, &settings.context)?;
     if !args.quiet {
         pack::say_warnings(&loaded.warnings);
     }
-    let config::Settings { context, mut engine, output } = settings;
+    let config::Settings { context, mut engine, output, modes, suppressions } = settings;
+    pack::obey(&mut loaded.catalog, modes, suppressions.as_deref())?;
+    let expired = expired(&loaded.catalog, now());
     engine.admission = admission(args)?;
     engine.fold.lines = if args.revisions { Lines::All } else { Lines::Final };
     let mut engine = start(args.state.as_deref(), Arc::new(loaded.catalog), Arc::new(context), engine)?;
@@ -59,7 +61,7 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
         sink: open_sink(args, output.format)?,
         rejects: open_rejects(args)?,
         progress: Progress::new(plan.bytes, !args.quiet && !args.no_progress && io::stderr().is_terminal()),
-        summary: Summary::default(),
+        summary: Summary { expired, ..Summary::default() },
         min_severity: output.min_severity.unwrap_or(Severity::Informational),
         has_revisions: args.revisions,
     };
@@ -214,7 +216,14 @@ fn overrides(args: &Replay) -> Overrides {
         format: args.format,
         min_severity: args.min_severity,
         fail_on: args.fail_on,
+        suppressions: args.suppressions.clone(),
     }
+}
+
+/// Suppressions that silence nothing new any more, and whom to ask about them.
+fn expired(catalog: &Catalog, now: Timestamp) -> Vec<String> {
+    let expired = catalog.policy.suppressions().iter().filter(|s| s.until <= now);
+    expired.map(|s| format!("{} ended before {} (owner: {})", s.place, s.until, s.owner)).collect()
 }
 
 fn admission(args: &Replay) -> Result<Admission, Failure> {

@@ -82,6 +82,8 @@ pub struct Summary {
     pub failed: Vec<(ObjectId, &'static str)>,
     /// What memories had to let go because they were full, by what it was.
     pub evicted: Vec<(&'static str, u64)>,
+    /// Suppressions that have ended, for people: where they stand, when they ended, who answers for them.
+    pub expired: Vec<String>,
     /// The first rejects, for people.
     pub rejects: Vec<(ObjectId, Reject)>,
     /// How long it took.
@@ -157,6 +159,7 @@ struct Json<'a> {
     records: JsonRecords,
     objects: JsonObjects,
     alerts: JsonAlerts<'a>,
+    suppressed: &'a BTreeMap<String, u64>,
     span: JsonSpan,
     accounts: u64,
     regions: u64,
@@ -224,6 +227,7 @@ impl Summary {
                 by_severity: Severity::ALL.into_iter().map(|s| (s.name(), self.alerts_of(s))).collect(),
                 by_detector: &self.alerts.by_detector,
             },
+            suppressed: &self.tally.suppressed,
             span: JsonSpan {
                 first: self.census.first.map(|t| t.to_string()),
                 last: self.census.last.map(|t| t.to_string()),
@@ -320,7 +324,8 @@ mod tests {
                 "records_per_second",
                 "regions",
                 "seconds",
-                "span"
+                "span",
+                "suppressed"
             ]
         );
         assert_eq!(json["records"]["rejected"]["bad_json"], 10);

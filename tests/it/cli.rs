@@ -3,6 +3,7 @@
 mod bad_files;
 mod detectors;
 mod outputs;
+mod quiet;
 mod state;
 
 use std::ffi::OsStr;

@@ -65,7 +65,7 @@ pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
     let rules = RuleSet::new(sources.collect());
     let hash = hash_of(&detectors);
     let set_aside = entries.iter().filter_map(Entry::set_aside).collect();
-    Catalog { detectors, rules, captures: captures.paths, set_aside, hash }
+    Catalog { detectors, rules, captures: captures.paths, set_aside, hash, ..Catalog::default() }
 }
 
 fn detector(entry: &Entry, captures: &mut Captures) -> Detector {

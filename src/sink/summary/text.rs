@@ -26,6 +26,7 @@ impl Summary {
         line("span", self.span());
         line("seen", self.seen());
         line("alerts", self.severities());
+        line("suppressed", top(self.tally.suppressed.iter()));
         line("detectors", top(self.alerts.by_detector.iter()));
         line("principals", top(self.alerts.by_principal.iter()));
         line("speed", self.speed());
@@ -125,6 +126,9 @@ impl Summary {
                 "{} records left before their turn because the room for what waits was full; raise pending_bytes or lower --lateness",
                 grouped(records.hurried)
             ));
+        }
+        for expired in &self.expired {
+            warnings.push(format!("suppression {}; remove or renew it", inert::plain(expired)));
         }
         for (what, n) in self.evicted.iter().filter(|(_, n)| *n > 0) {
             warnings.push(format!("{} {what} were let go because their memory was full", grouped(*n)));
