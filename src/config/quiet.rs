@@ -162,7 +162,7 @@ fn networks(section: &mut Section<'_>) -> Vec<IpNet> {
         match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
             Ok(network) => networks.push(network.trunc()),
             Err(_) => {
-                section.fault(&span, format!("`{text}` is not a network"), "for example 198.51.100.0/24")
+                section.fault(&span, format!("`{text}` is not a network"), "for example 198.51.100.0/24");
             }
         }
     }

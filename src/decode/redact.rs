@@ -48,6 +48,12 @@ pub fn excerpt(raw: &[u8]) -> String {
     out
 }
 
+/// The value of a field, without what is or may be secret: all of it where the last part of the field's name says so.
+pub fn value(field: &str, text: &str) -> String {
+    let key = field.rsplit('.').next().unwrap_or(field);
+    if names_a_secret(key) { STRUCK.to_owned() } else { strike(text) }
+}
+
 /// The text with what is or may be secret replaced.
 fn strike(text: &str) -> String {
     let bytes = text.as_bytes();

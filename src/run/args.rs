@@ -33,6 +33,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Detectors,
     },
+    /// Say why a detector speaks about a record, or why not
+    Explain(Explain),
     /// Write a believable trail, in the layout of an S3 bucket
     Generate(Generate),
     /// Print completions for a shell
@@ -178,6 +180,21 @@ pub enum Detectors {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
+    /// Say how many alerts each detector would have raised over an archive, whatever its mode
+    Estimate {
+        /// Files, directories (read recursively), glob patterns
+        #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+        paths: Vec<String>,
+        /// Which detectors
+        #[command(flatten)]
+        pack: Pack,
+        /// Which world
+        #[command(flatten)]
+        config: Config,
+        /// Print one JSON document a line instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Say which rules match each of these JSON documents, CloudTrail or not: no embedded detectors, no windows
     Match {
         /// Rules, from a file or a directory
@@ -190,6 +207,26 @@ pub enum Detectors {
         #[arg(value_name = "JSON", required = true, value_hint = ValueHint::FilePath)]
         documents: Vec<PathBuf>,
     },
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The detector, by name or id
+    #[arg(long, value_name = "NAME")]
+    pub detector: String,
+    /// A file of records, in any form that `replay` reads; or an event id, to be found in the archive
+    #[arg(value_name = "RECORD", value_hint = ValueHint::FilePath)]
+    pub record: String,
+    /// The archive in which the record is, and what a detector that remembers is told: files, directories, globs
+    #[arg(long = "in", value_name = "PATH", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub archive: Vec<String>,
+    /// Which detectors
+    #[command(flatten)]
+    pub pack: Pack,
+    /// Which world
+    #[command(flatten)]
+    pub config: Config,
 }
 
 /// Arguments of `generate`.

@@ -1,5 +1,6 @@
 //! `detectors`: look at, check and test them.
 
+pub mod estimate;
 pub mod fixtures;
 pub mod list;
 pub mod matching;
@@ -19,6 +20,7 @@ pub fn run(command: Detectors) -> Result<Status, Failure> {
         Detectors::Show { name, pack, config } => list::show(&name, &pack, &config),
         Detectors::Lint { path, config } => lint(path.as_deref(), &config),
         Detectors::Test { dir } => fixtures::test(dir.as_deref()),
+        Detectors::Estimate { paths, pack, config, json } => estimate::run(&paths, &pack, &config, json),
         Detectors::Match { detectors, config, documents } => matching::run(&detectors, &config, &documents),
     }
 }

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod console;
 pub mod detectors;
+pub mod explain;
 pub mod generate;
 pub mod manual;
 pub mod pack;
@@ -60,6 +61,7 @@ fn dispatch(command: Command) -> Result<Status, Failure> {
     match command {
         Command::Replay(args) => replay::run(&args),
         Command::Detectors { command } => detectors::run(command),
+        Command::Explain(args) => explain::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::page(),

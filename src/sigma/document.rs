@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ast::Expr;
-use super::condition;
+use super::condition::{self, Selection};
 use super::correlation::Correlation;
 use super::detection;
 use super::extension::Extension;
@@ -44,6 +44,8 @@ pub(crate) struct Rule {
     pub(crate) condition: Expr,
     /// What refused calls must meet, where that is said apart.
     pub(crate) denied: Option<Expr>,
+    /// The named parts of both.
+    pub(crate) selections: Vec<Selection>,
     /// What it asks of several records, in the way of old.
     pub(crate) over_time: Option<OverTime>,
 }
@@ -244,7 +246,8 @@ fn rule(
         let message = "`denied` means nothing where several records must meet";
         reading.faults.error(over_time.place, message, "write a correlation over `name.denied`");
     }
-    Some(Rule { condition: detection.condition.expr, denied, over_time })
+    let detection::Detection { selections, condition, .. } = detection;
+    Some(Rule { condition: condition.expr, denied, selections, over_time })
 }
 
 fn forbid_aggregation(condition: &condition::Condition, place: Place, faults: &mut Faults) {

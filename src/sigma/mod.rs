@@ -3,10 +3,11 @@
 //! In reading order: [`yaml`] gives nodes that know where they stood; [`document`] makes rules, correlations and
 //! filters of them, with [`detection`], [`condition`], [`modifier`] and [`value`] for the parts of a rule; [`ast`] is
 //! what a rule means. [`predicate`] and [`alternatives`] make that fast, [`index`] picks the few rules that a record
-//! could match, [`glance`] tells of most records without their tape that none does, and [`oracle`] is the slow twin of it all.
+//! could match, [`glance`] tells of most records without their tape that none does, and [`oracle`] is the slow twin of it all, by which [`explain`] says why.
 //!
 //! Every fault of a file is reported with its place and a remedy, none stops the others from being found.
 
+pub mod explain;
 pub mod fault;
 #[doc(hidden)]
 pub mod oracle;

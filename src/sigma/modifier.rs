@@ -40,6 +40,20 @@ pub(crate) enum TimePart {
     Year,
 }
 
+impl TimePart {
+    /// The name of its modifier.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            TimePart::Minute => "minute",
+            TimePart::Hour => "hour",
+            TimePart::Day => "day",
+            TimePart::Week => "week",
+            TimePart::Month => "month",
+            TimePart::Year => "year",
+        }
+    }
+}
+
 /// The modifiers of one field, understood.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Modifiers {

@@ -24,6 +24,17 @@ pub(crate) enum Compare {
 }
 
 impl Compare {
+    /// As people write it.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Compare::Less => "<",
+            Compare::LessOrEqual => "<=",
+            Compare::Greater => ">",
+            Compare::GreaterOrEqual => ">=",
+            Compare::Equal => "=",
+        }
+    }
+
     /// Whether `field` stands so to `bound`.
     pub(crate) fn holds(self, field: Number, bound: Number) -> bool {
         let Some(order) = field.partial_cmp(&bound) else { return false };

@@ -81,7 +81,7 @@ fn gather(value: Value<'_>, out: &mut Vec<Copied>) {
     }
 }
 
-fn holds(expr: &Expr, record: &Record<'_>) -> bool {
+pub(super) fn holds(expr: &Expr, record: &Record<'_>) -> bool {
     match expr {
         Expr::All(parts) => parts.iter().all(|p| holds(p, record)),
         Expr::Any(parts) => parts.iter().any(|p| holds(p, record)),
@@ -90,7 +90,7 @@ fn holds(expr: &Expr, record: &Record<'_>) -> bool {
     }
 }
 
-fn item_holds(item: &Item, record: &Record<'_>) -> bool {
+pub(super) fn item_holds(item: &Item, record: &Record<'_>) -> bool {
     let values = values(item.field.as_ref(), record);
     match &item.ask {
         Ask::Exists(wanted) => values.is_empty() != *wanted,

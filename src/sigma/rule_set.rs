@@ -2,6 +2,7 @@
 
 use super::alternatives::Buffers;
 use super::ast::Expr;
+use super::condition::Selection;
 use super::glance::{Glanced, Verdict};
 use super::index::{Index, Lookup};
 use super::predicate::{Asked, Predicate};
@@ -29,6 +30,8 @@ pub(crate) struct RuleSource {
     pub(crate) condition: Expr,
     /// What refused calls must meet instead.
     pub(crate) denied: Option<Expr>,
+    /// The named parts of these, for explanations.
+    pub(crate) selections: Vec<Selection>,
 }
 
 /// Some of the three outcomes.

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod detectors;
+mod explain;
 mod outputs;
 mod quiet;
 mod state;

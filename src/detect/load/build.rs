@@ -201,7 +201,7 @@ fn hand_captures_down(detectors: &mut [Detector]) {
 }
 
 fn source(detector: u32, entry: &Entry, filters: Option<&Vec<(Expr, String)>>) -> Option<RuleSource> {
-    let Body::Rule(Rule { condition, denied, .. }) = &entry.document.body else { return None };
+    let Body::Rule(Rule { condition, denied, selections, .. }) = &entry.document.body else { return None };
     let narrowed = |expr: &Expr| {
         let kept = filters.into_iter().flatten().map(|(kept, _)| kept.clone());
         Expr::all(std::iter::once(expr.clone()).chain(kept).collect())
@@ -211,7 +211,8 @@ fn source(detector: u32, entry: &Entry, filters: Option<&Vec<(Expr, String)>>) -
         None => OutcomeSet::ALL,
     };
     let (condition, denied) = (narrowed(condition), denied.as_ref().map(narrowed));
-    Some(RuleSource { detector, outcomes, condition, denied })
+    let selections = selections.clone();
+    Some(RuleSource { detector, outcomes, condition, denied, selections })
 }
 
 /// What each entry means. A correlation means what its bases mean, besides what it says itself.

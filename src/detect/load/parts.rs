@@ -23,6 +23,7 @@ pub(super) fn divided(mut entry: Entry) -> Vec<Entry> {
         let rule = Rule {
             condition: part.expr.clone(),
             denied: denied.clone().filter(|_| over_time.parts.len() == 1),
+            selections: rule.selections.clone(),
             over_time: None,
         };
         let document = Document {
