@@ -1,0 +1,77 @@
+//! What the embedded detectors find in attacks that others recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use trailhound::alert::{Alert, Severity};
+use trailhound::detect::catalog::Catalog;
+use trailhound::detect::load::CatalogLoader;
+use trailhound::engine::{Engine, Settings};
+use trailhound::object::Object;
+use trailhound::record::context::Context;
+use trailhound::time::Timestamp;
+
+fn corpus() -> Option<PathBuf> {
+    let found = std::env::var_os("TRAILHOUND_CORPUS").map(PathBuf::from);
+    if found.is_none() {
+        eprintln!("skipped: TRAILHOUND_CORPUS is not set");
+    }
+    found
+}
+
+fn pack(context: &Context) -> Arc<Catalog> {
+    let mut loader = CatalogLoader::default();
+    for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
+    Arc::new(loader.load(context).unwrap().0)
+}
+
+fn alerts(name: &str, records: &[Value], context: &Arc<Context>, pack: &Arc<Catalog>) -> Vec<Alert> {
+    let lines: Vec<String> = records.iter().map(|r| format!("{r}\n")).collect();
+    let settings = Settings { threads: 1, ..Settings::default() };
+    let mut engine = Engine::new(pack.clone(), context.clone(), settings).unwrap();
+    let mut alerts = engine.step(vec![Object::whole(name, Timestamp(0), lines.concat().into_bytes())]).alerts;
+    alerts.extend(engine.finish().alerts);
+    alerts
+}
+
+/// The records of a set by what a column of its labels says of them.
+fn labelled(corpus: &std::path::Path, set: &str, column: &str) -> BTreeMap<String, Vec<Value>> {
+    let read = |path: String| std::fs::read_to_string(corpus.join(path)).unwrap();
+    let labels = read(format!("labels/{set}.tsv"));
+    let mut rows = labels.lines().filter(|l| !l.starts_with('#')).map(|l| l.split('\t').collect::<Vec<_>>());
+    let at = rows.next().unwrap().iter().position(|c| *c == column).unwrap();
+    let mut by_label: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (row, line) in rows.zip(read(format!("ndjson/{set}.ndjson")).lines()) {
+        by_label.entry(row[at].to_owned()).or_default().push(serde_json::from_str(line).unwrap());
+    }
+    by_label
+}
+
+#[test]
+fn techniques_are_found_by_what_they_do_without_the_names_of_the_tool() {
+    let Some(corpus) = corpus() else { return };
+    // Regions are masked in these records, so they say nothing.
+    let context = Arc::new(Context::default());
+    let pack = pack(&context);
+    let (mut found, mut missed) = (BTreeSet::new(), BTreeSet::new());
+    for (technique, mut records) in labelled(&corpus, "stratus", "technique") {
+        for record in &mut records {
+            record["userAgent"] = "Boto3/1.34.0".into();
+            let neutral = record.to_string().replace("stratus", "neutral").replace("Stratus", "Neutral");
+            *record = serde_json::from_str(&neutral).unwrap();
+        }
+        let alerts = alerts(&technique, &records, &context, &pack);
+        let is_found = alerts.iter().any(|alert| alert.severity >= Severity::Medium);
+        if is_found {
+            found.insert(technique)
+        } else {
+            missed.insert(technique)
+        };
+    }
+    assert_eq!(found.len() + missed.len(), 19);
+    assert!(found.len() >= 18, "missed: {missed:?}");
+}
