@@ -5,7 +5,7 @@
 
 use super::fault::{Faults, Place, suggest};
 use super::meta;
-use super::yaml::Node;
+use super::yaml::{Key, Node};
 use crate::alert::{Mode, Outcome, Severity};
 use crate::time::Span;
 
@@ -20,6 +20,8 @@ pub(crate) struct Extension {
     pub(crate) once: Option<Once>,
     pub(crate) mode: Mode,
     pub(crate) is_enabled: bool,
+    /// It is a step of correlations and never speaks for itself.
+    pub(crate) is_silent: bool,
     /// Its keys that only rules may have.
     rule_keys: Vec<(String, Place)>,
 }
@@ -39,7 +41,7 @@ pub(crate) struct Once {
     pub(crate) within: Span,
 }
 
-const KEYS: &[&str] = &["version", "denied", "outcomes", "group", "once", "mode", "enabled"];
+const KEYS: &[&str] = &["version", "denied", "outcomes", "group", "once", "mode", "enabled", "silent"];
 
 impl Extension {
     /// Reads the block, where the document has one.
@@ -53,6 +55,7 @@ impl Extension {
             once: None,
             mode: Mode::Alert,
             is_enabled: true,
+            is_silent: false,
             rule_keys: Vec::new(),
         };
         if block.is_null() {
@@ -70,7 +73,8 @@ impl Extension {
                 "group" => extension.group = text(value, faults),
                 "once" => extension.once = once(value, faults),
                 "mode" => extension.mode = mode(value, faults),
-                "enabled" => extension.is_enabled = enabled(value, faults),
+                "enabled" => extension.is_enabled = switch(key, value, faults).unwrap_or(true),
+                "silent" => extension.is_silent = switch(key, value, faults).unwrap_or(false),
                 other => faults.error(
                     key.place,
                     format!("unknown key `{other}` in `trailhound`"),
@@ -200,9 +204,10 @@ fn mode(node: &Node, faults: &mut Faults) -> Mode {
     }
 }
 
-fn enabled(node: &Node, faults: &mut Faults) -> bool {
-    node.bool().unwrap_or_else(|| {
-        faults.error(node.place, "`enabled` is true or false", "write `enabled: false` to remove the rule");
-        true
-    })
+fn switch(key: &Key, node: &Node, faults: &mut Faults) -> Option<bool> {
+    let found = node.bool();
+    if found.is_none() {
+        faults.error(node.place, format!("`{}` is true or false", key.text), "write one of them");
+    }
+    found
 }

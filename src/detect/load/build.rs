@@ -49,7 +49,7 @@ pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
     let mut detectors = Vec::with_capacity(order.len());
     for at in &order {
         let mut detector = detector(&entries[*at], &mut captures);
-        detector.speaks = !links.silent.contains(at);
+        detector.speaks &= !links.silent.contains(at);
         detector.fingerprint = fingerprints.get(at).copied().unwrap_or(0);
         if let Body::Correlation(written) = &entries[*at].document.body {
             let (slack, wait) = waits.get(at).copied().unwrap_or_default();
@@ -93,7 +93,7 @@ fn detector(entry: &Entry, captures: &mut Captures) -> Detector {
         false_positives: meta.false_positives.clone(),
         group,
         once,
-        speaks: true,
+        speaks: !extension.is_some_and(|e| e.is_silent),
         captures: own.into_iter().collect(),
         kind: DetectorKind::Rule,
         fingerprint: 0,

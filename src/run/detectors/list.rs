@@ -52,6 +52,7 @@ fn document(detector: &Detector) -> serde_json::Value {
 
 fn kind(detector: &Detector) -> &'static str {
     match detector.kind {
+        _ if !detector.speaks => "step",
         DetectorKind::Rule => "rule",
         DetectorKind::Correlation(_) => "correlation",
     }
