@@ -35,7 +35,7 @@ pub const DEFAULT_REGIONS: [&str; 21] = [
 ];
 
 pub(super) fn read(section: Option<Section<'_>>, context: &mut Context) {
-    context.regions = DEFAULT_REGIONS.map(str::to_owned).into();
+    context.regions = DEFAULT_REGIONS.into_iter().map(str::to_owned).collect();
     let Some(mut section) = section else { return };
     if let Some(regions) = section.strings("regions") {
         context.regions = regions.into_iter().map(|(region, _)| region.to_owned()).collect();

@@ -4,7 +4,8 @@
 //! after the first and look perfectly healthy. Checksum and length of each member are checked; zeros after the
 //! last one are padding (tape blocks, sparse copies), anything else there is told.
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use crc32fast::Hasher;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::inflate::{Flow, Then};
 use super::input::{Input, ReadFailed};
@@ -21,7 +22,7 @@ const RESERVED: u8 = 0xe0;
 /// Inflates gzip members one after another.
 pub(super) struct Gunzip {
     inflate: Decompress,
-    crc: Crc,
+    crc: Hasher,
     length: u32,
     n_members: u64,
     phase: Phase,
@@ -38,7 +39,7 @@ impl Default for Gunzip {
     fn default() -> Self {
         Gunzip {
             inflate: Decompress::new(false),
-            crc: Crc::new(),
+            crc: Hasher::new(),
             length: 0,
             n_members: 0,
             phase: Phase::Header,
@@ -93,7 +94,7 @@ impl Gunzip {
             *byte = next(input)?;
         }
         let [a, b, c, d, e, f, g, h] = trailer;
-        if u32::from_le_bytes([a, b, c, d]) != self.crc.sum()
+        if u32::from_le_bytes([a, b, c, d]) != self.crc.clone().finalize()
             || u32::from_le_bytes([e, f, g, h]) != self.length
         {
             return Err(FailReason::Corrupt);
@@ -144,7 +145,7 @@ fn skip_padding(input: &mut Input) -> Result<bool, FailReason> {
 }
 
 fn read_header(input: &mut Input) -> Result<(), FailReason> {
-    let mut crc = Crc::new();
+    let mut crc = Hasher::new();
     let mut take = |input: &mut Input| {
         let byte = next(input)?;
         crc.update(&[byte]);
@@ -171,7 +172,7 @@ fn read_header(input: &mut Input) -> Result<(), FailReason> {
     }
     if flags & HAS_HEADER_CRC != 0 {
         let stated = u16::from_le_bytes([next(input)?, next(input)?]);
-        if stated != crc.sum() as u16 {
+        if stated != crc.finalize() as u16 {
             return Err(FailReason::Corrupt);
         }
     }

@@ -73,8 +73,11 @@ impl<V: Visitor> Machine<'_, V> {
     fn member(&mut self, window: &mut Window, list: &mut List) -> Result<Landing, TooFar> {
         window.mark();
         if self.splitting == Splitting::Guess && list.listing == Listing::Records {
+            // The first member is looked at for what the list holds, and a notice's end must be known.
+            if !list.is_first && !list.holds_notices && self.leading_member(window) {
+                return Ok(Landing::Item);
+            }
             match self.pattern.item(window, self.record_bytes) {
-                // A notice's end must be known, since nothing parses it.
                 Some(length) if !list.is_notice(&window.unread()[..length]) => {
                     if self.guessed_member(window, length) {
                         list.is_first = false;
@@ -86,6 +89,16 @@ impl<V: Visitor> Machine<'_, V> {
             }
         }
         self.followed_member(window, list)
+    }
+
+    /// Lets the visitor find the end of a member while it reads it; whether it did.
+    #[inline]
+    fn leading_member(&mut self, window: &mut Window) -> bool {
+        let text = window.unread();
+        let text = &text[..text.len().min(self.record_bytes)];
+        let Some(length) = self.offer_leading(text) else { return false };
+        window.take(length);
+        true
     }
 
     /// Tries a guess at the end of a record; whether it was right.

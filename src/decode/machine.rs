@@ -73,11 +73,24 @@ impl<'a, V: Visitor> Machine<'a, V> {
             return Err(RejectReason::TooLarge);
         }
         self.visitor.record(raw)?;
+        self.accepted(raw);
+        Ok(())
+    }
+
+    /// Lends what begins with a candidate to the visitor; how long the record was, if it found its end.
+    #[inline]
+    pub(super) fn offer_leading(&mut self, text: &[u8]) -> Option<usize> {
+        let length = self.visitor.leading_record(text)?;
+        self.accepted(&text[..length]);
+        Some(length)
+    }
+
+    #[inline]
+    fn accepted(&mut self, raw: &[u8]) {
         self.verdict.accepted(self.visitor);
         if !shape::after_brace(raw).starts_with(&self.lead) {
             self.learn_lead(raw);
         }
-        Ok(())
     }
 
     #[cold]

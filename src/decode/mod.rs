@@ -54,6 +54,12 @@ impl Default for Limits {
 
 /// Takes what [`decode`] finds.
 pub trait Visitor {
+    /// A text that begins with a candidate record, for a visitor that can find its end while reading it: says how long it
+    /// is once it is read. `None` has no effect but that its end is looked for and [`Visitor::record`] is called.
+    fn leading_record(&mut self, text: &[u8]) -> Option<usize> {
+        let _ = text;
+        None
+    }
     /// One candidate record, as the bytes of one JSON object. An error has no effect on the visitor: the decoder may
     /// offer the same record again with another end, and counts the reject itself.
     fn record(&mut self, raw: &[u8]) -> Result<(), RejectReason>;

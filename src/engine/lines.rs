@@ -65,6 +65,8 @@ pub(super) struct Lens {
 #[derive(Default)]
 pub(super) struct Eyes {
     skimmer: Skimmer,
+    /// The record that comes next was skimmed to no avail.
+    is_odd: bool,
     parser: Parser,
     scratch: MatchScratch,
     hits: Vec<u32>,
@@ -173,25 +175,41 @@ fn add<R: PartialEq>(counts: &mut Vec<(R, u64)>, reason: R, n: u64) {
 /// A principal for counting them: the id without its session name, hashed without building the full key.
 #[inline]
 fn coarse_principal(principal_id: &str, arn: &str, invoked_by: &str) -> u64 {
-    let id = principal_id.split(':').next().unwrap_or("");
-    let first = [id, arn, invoked_by].into_iter().find(|text| !text.is_empty());
-    hash::stable64(first.unwrap_or("").as_bytes())
+    let id = principal_id.as_bytes();
+    let id = &id[..memchr::memchr(b':', id).unwrap_or(id.len())];
+    let first = [id, arn.as_bytes(), invoked_by.as_bytes()].into_iter().find(|text| !text.is_empty());
+    hash::stable64(first.unwrap_or_default())
 }
 
 impl Lens {
     /// Looks at one record; an error leaves the part as it was.
     #[inline]
     pub(super) fn look(&self, raw: &[u8], eyes: &mut Eyes, part: &mut Part) -> Result<(), RejectReason> {
-        let skimmed = eyes.skimmer.skim(raw);
-        if skimmed.is_some_and(|skim| self.pass_over(&skim, raw, &mut eyes.scratch, part)) {
-            return Ok(());
+        if !std::mem::take(&mut eyes.is_odd) {
+            let skimmed = eyes.skimmer.skim(raw);
+            if skimmed.is_some_and(|skim| self.pass_over(&skim, &mut eyes.scratch, part)) {
+                return Ok(());
+            }
         }
         self.look_closely(raw, eyes, part)
     }
 
+    /// Looks at the record with which a text begins, if a quick look finds its end; returns its length.
+    #[inline]
+    pub(super) fn look_ahead(&self, text: &[u8], eyes: &mut Eyes, part: &mut Part) -> Option<usize> {
+        let Some(skim) = eyes.skimmer.leading(text) else {
+            eyes.is_odd = !eyes.skimmer.is_cut();
+            return None;
+        };
+        let length = skim.raw().len();
+        let is_done = self.pass_over(&skim, &mut eyes.scratch, part)
+            || self.look_closely(&text[..length], eyes, part).is_ok();
+        is_done.then_some(length)
+    }
+
     /// Counts a record that no memory wants, if a quick look can tell that; says whether it did.
     #[inline]
-    fn pass_over(&self, skim: &Skim<'_>, raw: &[u8], scratch: &mut MatchScratch, part: &mut Part) -> bool {
+    fn pass_over(&self, skim: &Skim<'_>, scratch: &mut MatchScratch, part: &mut Part) -> bool {
         let (account, region) = (skim.text(Column::RecipientAccountId), skim.text(Column::AwsRegion));
         let (source, name) = (skim.text(Column::EventSource), without_api_date(skim.text(Column::EventName)));
         if let Some(reason) = self.admission.refuses(skim.time, Some(account), Some(region)) {
@@ -199,8 +217,7 @@ impl Lens {
             add(&mut part.scanned.filtered, reason, 1);
             return true;
         }
-        if issues_credentials(source, name) || self.catalog.rules.may_match(skim, raw, &self.context, scratch)
-        {
+        if issues_credentials(source, name) || self.catalog.rules.may_match(skim, &self.context, scratch) {
             return false;
         }
         part.scanned.n_read += 1;
@@ -403,7 +420,7 @@ mod tests {
             for raw in records() {
                 let skimmed = Skimmer::default()
                     .skim(raw.as_bytes())
-                    .map(|skim| lens.pass_over(&skim, raw.as_bytes(), &mut eyes.scratch, &mut quick));
+                    .map(|skim| lens.pass_over(&skim, &mut eyes.scratch, &mut quick));
                 if skimmed == Some(true) {
                     n_quick += 1;
                     lens.look_closely(raw.as_bytes(), &mut eyes, &mut close).expect("a record");

@@ -15,6 +15,7 @@ pub mod duplicates;
 pub mod fold;
 pub mod group;
 pub mod lines;
+mod pipeline;
 pub mod quiet;
 mod reasons;
 pub mod rounds;
@@ -37,6 +38,7 @@ pub use snapshot::StateError;
 
 use std::sync::Arc;
 
+use pipeline::Pipeline;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::decode::Limits;
@@ -45,12 +47,6 @@ use crate::object::Object;
 use crate::record::context::Context;
 use crate::tally::Tally;
 use crate::time::Timestamp;
-
-/// Objects of a step are scanned in groups of this many compressed bytes, so that the fold of one overlaps the scan of
-/// the next and little of a step is in memory at once.
-const GROUP_BYTES: usize = 4 << 20;
-/// Small objects are grouped by number: an object costs something even when it is empty.
-const GROUP_OBJECTS: usize = 128;
 
 /// What an engine goes by.
 #[derive(Clone, Debug, Default)]
@@ -122,27 +118,17 @@ impl Engine {
         Ok(Engine { scanner, fold, pool, census: Census::default() })
     }
 
-    /// Takes in objects, in the order of their source, and says what came of them. The scan of one group of objects
-    /// overlaps the fold of the group before.
+    /// Takes in objects, in the order of their source, and says what came of them. Scanning goes on while what was
+    /// scanned is folded.
     pub fn step(&mut self, objects: Vec<Object>) -> Step {
         let Engine { scanner, fold, pool, census } = self;
         pool.install(|| {
-            let mut groups = groups(objects).into_iter();
             let mut whole =
                 Step { tally: fold.tally().clone(), watermark: fold.watermark(), ..Step::default() };
-            let mut scanned = groups.next().map(|group| scanner.scan(group));
-            while let Some(now) = scanned {
-                let next = groups.next();
-                let (later, step) = rayon::join(
-                    || next.map(|group| scanner.scan(group)),
-                    || {
-                        now.iter().for_each(|object| census.merge(&object.census));
-                        fold.step(now)
-                    },
-                );
-                whole.append(step);
-                scanned = later;
-            }
+            Pipeline::new(scanner, objects).run(|scanned| {
+                scanned.iter().for_each(|object| census.merge(&object.census));
+                whole.append(fold.step(scanned));
+            });
             whole
         })
     }
@@ -185,24 +171,6 @@ impl Engine {
     pub fn evictions(&self) -> fold::Evictions {
         self.fold.evictions()
     }
-}
-
-/// Cuts objects into groups that are scanned together.
-fn groups(objects: Vec<Object>) -> Vec<Vec<Object>> {
-    let mut groups = Vec::new();
-    let (mut group, mut n_bytes) = (Vec::new(), 0);
-    for object in objects {
-        n_bytes += object.body.len_hint();
-        group.push(object);
-        if n_bytes >= GROUP_BYTES || group.len() >= GROUP_OBJECTS {
-            groups.push(std::mem::take(&mut group));
-            n_bytes = 0;
-        }
-    }
-    if !group.is_empty() {
-        groups.push(group);
-    }
-    groups
 }
 
 impl Step {

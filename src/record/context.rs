@@ -1,6 +1,6 @@
 //! What the operator told us of their world: the half of a fact that the record does not hold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -9,7 +9,8 @@ use ipnet::IpNet;
 #[derive(Debug, Default)]
 pub struct Context {
     /// Regions in which the organisation works. Empty: not told, so `trail.known_region` is null.
-    pub regions: BTreeSet<String>,
+    /// Asked once a record, and never gone through.
+    pub regions: HashSet<String, foldhash::fast::FixedState>,
     /// Accounts that belong to the organisation or are trusted as if they did.
     pub accounts: BTreeSet<String>,
     /// The organisation's own networks. Empty: not told, so `trail.known_network` is null.

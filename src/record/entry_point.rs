@@ -2,6 +2,9 @@
 //!
 //! A user agent is chosen by whoever calls. It is evidence, never a reason to stay silent.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::{Deserialize, Serialize};
 
 use super::{Column, Record};
@@ -72,9 +75,80 @@ impl EntryPoint {
     /// Reads the door of a call. The first that fits counts; attackers' tools come first, as they embed an SDK.
     pub fn of(record: &Record<'_>) -> EntryPoint {
         let agent = agent(record);
-        let is = |needles: &[&str]| needles.iter().any(|n| contains_ignore_case(agent, n));
-        let source_ip = record.text(Column::SourceIp).unwrap_or("");
-        if is(&[
+        let signs = Signs::of(agent);
+        let has = |sign| signs.has(sign);
+        let event_type = record.text(Column::EventType);
+        let from_console = record.column(Column::SessionCredentialFromConsole).and_then(|v| v.as_bool());
+        if has(Sign::Offensive) {
+            EntryPoint::Offensive
+        } else if has(Sign::CloudShell) {
+            EntryPoint::CloudShell
+        } else if from_console == Some(true)
+            || has(Sign::Console)
+            || agent.starts_with("console.")
+            || has(Sign::Browser) && is_console_host(record)
+            || matches!(event_type, Some("AwsConsoleSignIn" | "AwsConsoleAction"))
+        {
+            EntryPoint::Console
+        } else if agent.ends_with(".amazonaws.com")
+            || agent.starts_with("AWS Internal")
+            || is_service_name(record.text(Column::SourceIp).unwrap_or(""))
+            || event_type == Some("AwsServiceEvent")
+        {
+            EntryPoint::Service
+        } else {
+            let named = [
+                (Sign::Iac, EntryPoint::Iac),
+                (Sign::Ci, EntryPoint::Ci),
+                (Sign::Runtime, EntryPoint::Runtime),
+                (Sign::Cli, EntryPoint::Cli),
+                (Sign::Gui, EntryPoint::Gui),
+                (Sign::Sdk, EntryPoint::Sdk),
+                (Sign::Browser, EntryPoint::Browser),
+            ];
+            named.into_iter().find(|(sign, _)| has(*sign)).map_or(EntryPoint::Other, |(_, door)| door)
+        }
+    }
+}
+
+impl Os {
+    /// Reads the operating system of a call.
+    pub fn of(record: &Record<'_>) -> Os {
+        let signs = Signs::of(agent(record));
+        let named = [
+            (Sign::Kali, Os::Kali),
+            (Sign::MacOs, Os::MacOs),
+            (Sign::Windows, Os::Windows),
+            (Sign::Linux, Os::Linux),
+        ];
+        named.into_iter().find(|(sign, _)| signs.has(*sign)).map_or(Os::Unknown, |(_, os)| os)
+    }
+}
+
+/// What a text in a user agent is a sign of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sign {
+    Offensive,
+    CloudShell,
+    Console,
+    Browser,
+    Iac,
+    Ci,
+    Runtime,
+    Cli,
+    Gui,
+    Sdk,
+    Kali,
+    MacOs,
+    Windows,
+    Linux,
+}
+
+/// What user agents are searched for, in lower case; a text may be a sign of several things.
+const SIGNS: &[(Sign, &[&str])] = &[
+    (
+        Sign::Offensive,
+        &[
             "kali",
             "parrot",
             "pentoo",
@@ -85,68 +159,47 @@ impl EntryPoint {
             "scoutsuite",
             "cloudfox",
             "enumerate-iam",
-        ]) {
-            return EntryPoint::Offensive;
-        }
-        if record.column(Column::SessionCredentialFromConsole).and_then(|v| v.as_bool()) == Some(true) {
-            return if is(&["exec-env/cloudshell"]) { EntryPoint::CloudShell } else { EntryPoint::Console };
-        }
-        if is(&["exec-env/cloudshell"]) {
-            return EntryPoint::CloudShell;
-        }
-        if is(&["signin.amazonaws.com", "s3console", "awscloudfrontconsole"])
-            || agent.starts_with("console.")
-            || is(&["mozilla/"]) && is_console_host(record)
-            || record.text(Column::EventType) == Some("AwsConsoleSignIn")
-            || record.text(Column::EventType) == Some("AwsConsoleAction")
-        {
-            return EntryPoint::Console;
-        }
-        if agent.ends_with(".amazonaws.com")
-            || agent.starts_with("AWS Internal")
-            || is_service_name(source_ip)
-            || record.text(Column::EventType) == Some("AwsServiceEvent")
-        {
-            return EntryPoint::Service;
-        }
-        if is(&["terraform", "pulumi", "ansible", "aws-cdk", "cdk/", "eksctl", "crossplane", "hashicorp"]) {
-            return EntryPoint::Iac;
-        }
-        if is(&["github-actions", "gitlab", "codebuild", "jenkins"]) {
-            return EntryPoint::Ci;
-        }
-        if is(&["exec-env/aws_lambda", "exec-env/aws_ecs", "exec-env/aws_batch"]) {
-            return EntryPoint::Runtime;
-        }
-        if is(&["aws-cli/"]) {
-            return EntryPoint::Cli;
-        }
-        if is(&["s3 browser", "cyberduck", "winscp", "rclone", "cloudberry"]) {
-            return EntryPoint::Gui;
-        }
-        if is(&["boto3", "botocore", "aws-sdk", "awssdk"]) {
-            return EntryPoint::Sdk;
-        }
-        if is(&["mozilla/"]) { EntryPoint::Browser } else { EntryPoint::Other }
-    }
-}
+        ],
+    ),
+    (Sign::CloudShell, &["exec-env/cloudshell"]),
+    (Sign::Console, &["signin.amazonaws.com", "s3console", "awscloudfrontconsole"]),
+    (Sign::Browser, &["mozilla/"]),
+    (Sign::Iac, &["terraform", "pulumi", "ansible", "aws-cdk", "cdk/", "eksctl", "crossplane", "hashicorp"]),
+    (Sign::Ci, &["github-actions", "gitlab", "codebuild", "jenkins"]),
+    (Sign::Runtime, &["exec-env/aws_lambda", "exec-env/aws_ecs", "exec-env/aws_batch"]),
+    (Sign::Cli, &["aws-cli/"]),
+    (Sign::Gui, &["s3 browser", "cyberduck", "winscp", "rclone", "cloudberry"]),
+    (Sign::Sdk, &["boto3", "botocore", "aws-sdk", "awssdk"]),
+    (Sign::Kali, &["kali", "parrot", "pentoo"]),
+    (Sign::MacOs, &["darwin", "os/macos", "mac os x", "macintosh"]),
+    (Sign::Windows, &["windows"]),
+    (Sign::Linux, &["linux", "exec-env/", "amazon corretto"]),
+];
 
-impl Os {
-    /// Reads the operating system of a call.
-    pub fn of(record: &Record<'_>) -> Os {
-        let agent = agent(record);
-        let is = |needles: &[&str]| needles.iter().any(|n| contains_ignore_case(agent, n));
-        if is(&["kali", "parrot", "pentoo"]) {
-            Os::Kali
-        } else if is(&["darwin", "os/macos", "mac os x", "macintosh"]) {
-            Os::MacOs
-        } else if is(&["windows"]) {
-            Os::Windows
-        } else if is(&["linux", "exec-env/", "amazon corretto"]) {
-            Os::Linux
-        } else {
-            Os::Unknown
-        }
+/// The signs that a user agent bears, as bits.
+#[derive(Clone, Copy)]
+struct Signs(u32);
+
+impl Signs {
+    /// All texts are sought at once: one after another, they would cost more than parsing the record.
+    fn of(agent: &str) -> Signs {
+        static SOUGHT: LazyLock<(AhoCorasick, Vec<u32>)> = LazyLock::new(|| {
+            let sought = SIGNS.iter().flat_map(|(sign, texts)| texts.iter().map(|t| (*t, 1 << *sign as u32)));
+            let (texts, bits): (Vec<&str>, Vec<u32>) = sought.unzip();
+            let automaton = AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .kind(Some(AhoCorasickKind::DFA))
+                .build(texts)
+                .expect("the texts are few and short");
+            (automaton, bits)
+        });
+        let (automaton, bits) = &*SOUGHT;
+        let found = automaton.find_overlapping_iter(agent);
+        Signs(found.fold(0, |signs, found| signs | bits[found.pattern().as_usize()]))
+    }
+
+    fn has(self, sign: Sign) -> bool {
+        self.0 & 1 << sign as u32 != 0
     }
 }
 
@@ -163,10 +216,4 @@ fn is_console_host(record: &Record<'_>) -> bool {
 
 fn is_service_name(source_ip: &str) -> bool {
     source_ip.ends_with(".amazonaws.com") || source_ip.starts_with("AWS Internal")
-}
-
-/// Whether `needle` (in lower case) stands in `text`, letters compared without case (ASCII).
-pub(crate) fn contains_ignore_case(text: &str, needle: &str) -> bool {
-    let (text, needle) = (text.as_bytes(), needle.as_bytes());
-    needle.is_empty() || text.windows(needle.len()).any(|w| w.eq_ignore_ascii_case(needle))
 }

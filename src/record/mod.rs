@@ -23,6 +23,7 @@ pub mod value;
 
 use context::Context;
 use value::Value;
+use wide::u8x16;
 
 use crate::time::Timestamp;
 
@@ -51,8 +52,17 @@ macro_rules! columns {
             #[inline]
             pub fn of_bytes(key: &[u8]) -> Option<Column> {
                 let index = usize::from(*COLUMN_TABLE.get(slot(key, COLUMN_SEED))?);
-                let known = Column::KEYS.get(index)?.as_bytes();
-                is_same(known, key).then(|| Column::ALL[index])
+                (Column::KEYS.get(index)?.as_bytes() == key).then(|| Column::ALL[index])
+            }
+
+            /// The same for the key that stands at a place in a text, where it is probably this one.
+            #[inline]
+            pub fn of_bytes_likely(raw: &[u8], start: usize, end: usize, likely: Option<Column>) -> Option<Column> {
+                let wide = raw.get(start..).and_then(<[u8]>::first_chunk::<KEY_BYTES>);
+                match (wide, likely) {
+                    (Some(wide), Some(likely)) if PADDED_KEYS[likely as usize].is(wide, end - start) => Some(likely),
+                    _ => Column::of_bytes(raw.get(start..end)?),
+                }
             }
         }
     };
@@ -74,15 +84,44 @@ const fn slot(key: &[u8], seed: u32) -> usize {
     (mixed.wrapping_mul(seed) >> 24) as usize
 }
 
-/// Compares short keys without a call: most are of 8 to 24 bytes.
-#[inline]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
+/// No key is longer.
+const KEY_BYTES: usize = 32;
+
+/// A key, and zeros behind it; a bit for each of its bytes.
+struct PaddedKey {
+    bytes: [u8; KEY_BYTES],
+    mask: u32,
+    length: usize,
+}
+
+const PADDED_KEYS: [PaddedKey; Column::COUNT] = padded_keys();
+
+const fn padded_keys() -> [PaddedKey; Column::COUNT] {
+    let mut padded = [const { PaddedKey { bytes: [0; KEY_BYTES], mask: 0, length: 0 } }; Column::COUNT];
+    let mut i = 0;
+    while i < Column::COUNT {
+        let key = Column::KEYS[i].as_bytes();
+        while padded[i].length < key.len() {
+            let at = padded[i].length;
+            padded[i].bytes[at] = key[at];
+            padded[i].mask |= 1 << at;
+            padded[i].length += 1;
+        }
+        i += 1;
     }
-    let ((a_words, a_rest), (b_words, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    let words = a_words.iter().zip(b_words).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b));
-    words && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
+    padded
+}
+
+impl PaddedKey {
+    /// Compares it with a key of this length and what follows that in its text: all bytes at once, since a loop's end
+    /// would be guessed wrong by the processor for every other key.
+    #[inline]
+    fn is(&self, wide: &[u8; KEY_BYTES], length: usize) -> bool {
+        let half = |bytes: &[u8; KEY_BYTES], i: usize| u8x16::new(bytes.as_chunks::<16>().0[i]);
+        let same = |i| half(wide, i).simd_eq(half(&self.bytes, i)).to_bitmask();
+        let same = same(0) | same(1) << 16;
+        same & self.mask == self.mask && self.length == length
+    }
 }
 
 /// The table of a multiplier, and whether it tells all names apart.

@@ -2,17 +2,18 @@
 //!
 //! Most records of a trail are of no interest to any detector, and parsing them in depth costs more than inflating
 //! them. A skim follows the whole grammar of one JSON object, so that what it accepts is valid JSON, but it builds
-//! nothing: quotes are found 64 bytes at a time, and a walk hops from quote to quote.
+//! nothing: quotes are found 64 bytes at a time, and a walk hops from quote to quote. It also finds where the record ends,
+//! so that whoever cuts a text into records need not look for that first.
 //!
 //! It is certain or silent. White space, unusual numbers, deep nesting, missing fields, keys with dots, addenda:
 //! whatever is not the plain shape that AWS delivers yields `None`, and the tape decides. The tape is also its oracle in
 //! the tests: what is skimmed reads the same there.
 
-mod quotes;
+mod cursor;
 mod walk;
 
-use quotes::{Escapes, Quotes};
-use walk::Found;
+use cursor::Cursor;
+use walk::{Found, Order};
 
 use super::Column;
 use crate::time::Timestamp;
@@ -21,7 +22,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub struct Skim<'a> {
     text: &'a str,
-    found: Found,
+    found: &'a Found,
     /// `eventTime`, read.
     pub time: Timestamp,
 }
@@ -30,10 +31,16 @@ pub struct Skim<'a> {
 type Span = (u32, u32);
 
 impl<'a> Skim<'a> {
-    /// The text of a top-level field; empty where it is absent, null or no string.
+    /// The text of a top-level field; empty where it is absent, null, no string, or one with escapes.
     #[inline]
     pub fn text(&self, column: Column) -> &'a str {
         self.at(self.found.columns[column as usize])
+    }
+
+    /// The bytes of the record.
+    #[inline]
+    pub fn raw(&self) -> &'a [u8] {
+        self.text.as_bytes()
     }
 
     /// Whether a top-level field was written at all, whatever its value.
@@ -59,12 +66,6 @@ impl<'a> Skim<'a> {
         self.text.get(start as usize..end as usize).unwrap_or("")
     }
 
-    /// Whether each text that was kept is free of escapes.
-    fn is_plain(&self) -> bool {
-        let kept = self.found.columns.iter().chain(&self.found.identity);
-        kept.filter(|span| span.0 < span.1).all(|span| !self.at(*span).as_bytes().contains(&b'\\'))
-    }
-
     /// Whether it has what every record that AWS delivers has.
     #[inline]
     fn is_complete(&self) -> bool {
@@ -79,27 +80,45 @@ impl<'a> Skim<'a> {
     }
 }
 
-/// Skims records; keeps the buffer of quotes.
-#[derive(Default)]
+/// Skims records; keeps what it found in the last.
 pub struct Skimmer {
-    quotes: Quotes,
+    found: Found,
+    order: Order,
+    is_cut: bool,
+}
+
+impl Default for Skimmer {
+    fn default() -> Skimmer {
+        Skimmer { found: Found::NOTHING, order: Order::default(), is_cut: false }
+    }
 }
 
 impl Skimmer {
     /// Takes a quick look at the bytes of one JSON object. `None` says nothing about it but that it needs a closer look.
     #[inline]
-    pub fn skim<'a>(&mut self, raw: &'a [u8]) -> Option<Skim<'a>> {
+    pub fn skim<'a>(&'a mut self, raw: &'a [u8]) -> Option<Skim<'a>> {
+        self.leading(raw).filter(|skim| skim.raw().len() == raw.len())
+    }
+
+    /// The same for the record with which a text begins, wherever it ends.
+    #[inline]
+    pub fn leading<'a>(&'a mut self, text: &'a [u8]) -> Option<Skim<'a>> {
         // Spans are kept in 32 bits.
-        if raw.len() > u32::MAX as usize {
-            return None;
-        }
-        let escapes = self.quotes.find(raw)?;
-        let text = simdutf8::basic::from_utf8(raw).ok()?;
-        let found = walk::object(raw, self.quotes.words())?;
-        let mut skim = Skim { text, found, time: Timestamp(0) };
+        let text = &text[..text.len().min(u32::MAX as usize)];
+        self.is_cut = true;
+        let mut cursor = Cursor::new(text)?;
+        let end = self.found.walk(text, &mut cursor, &mut self.order);
+        self.is_cut = end.is_none() && cursor.is_near_end();
+        let text = simdutf8::basic::from_utf8(&text[..end?]).ok()?;
+        let mut skim = Skim { text, found: &self.found, time: Timestamp(0) };
         skim.time = Timestamp::parse_fixed(skim.text(Column::EventTime).as_bytes())?;
-        let plain = escapes == Escapes::None || skim.is_plain();
-        (plain && skim.is_complete()).then_some(skim)
+        skim.is_complete().then_some(skim)
+    }
+
+    /// Whether the last look failed where its text ended, so that more text may help.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 }
 
@@ -149,7 +168,9 @@ mod tests {
             let record = Record::new(root.expect("what is skimmed is valid JSON"), &context, None);
             assert!(record.looks_like_a_record());
             for column in Column::ALL {
-                assert_eq!(skim.text(column), record.text(column).unwrap_or(""), "{column:?}");
+                // A text with escapes is known to be there, and no more.
+                let is_untold = raw.contains(&b'\\') && skim.text(column).is_empty() && skim.has(column);
+                assert!(is_untold || skim.text(column) == record.text(column).unwrap_or(""), "{column:?}");
             }
             assert_eq!(Some(skim.time), record.time());
             assert_eq!(record.account(), Some(skim.text(Column::RecipientAccountId)));
@@ -178,6 +199,8 @@ mod tests {
     #[test]
     fn escapes_in_fields_that_nobody_keeps_do_no_harm() {
         for text in [
+            r"\u00e9",
+            r"\uD7ff\ue000",
             r#"\""#,
             r#"a\"}b"#,
             r"\\",
@@ -196,9 +219,11 @@ mod tests {
     #[test]
     fn whatever_is_not_plain_is_left_to_the_tape() {
         for (from, to) in [
-            ("\"203.0.113.9\"", "\"203.0.113.9\\u0041\""),
+            ("\"203.0.113.9\"", "\"203.0.113.9\\ud83d\\ude00\""),
+            ("\"203.0.113.9\"", "\"203.0.113.9\\u00g1\""),
+            ("\"203.0.113.9\"", "\"203.0.113.9\\u00\""),
+            ("\"arn:aws:sts::1:x\"", "\"arn:aws:sts::1:\\u0041\""),
             ("\"203.0.113.9\"", "\"203.0.113.9\\x\""),
-            ("\"203.0.113.9\"", "\"203.0.113.9\\\\\""),
             ("\"203.0.113.9\"", "\"203.0.113.9\\\""),
             (":null}]}", ":null }]}"),
             ("-2.50", "-2.5e1"),
@@ -223,6 +248,47 @@ mod tests {
         }
         let deep = PLAIN.replacen("[],", &format!("{}1{},", "[".repeat(100), "]".repeat(100)), 1);
         assert!(!check(deep.as_bytes()));
+    }
+
+    #[test]
+    fn a_field_with_escapes_is_there_but_not_told() {
+        let mut skimmer = Skimmer::default();
+        for text in [
+            r"a\\",
+            r"\u0041",
+            r#"\""#,
+            r"0123456789012345678901234567890123456789\n0123456789012345678901234567890123456789",
+        ] {
+            let changed = PLAIN.replacen("203.0.113.9", text, 1);
+            assert!(check(changed.as_bytes()), "{text}");
+            let skim = skimmer.skim(changed.as_bytes()).unwrap();
+            assert!(skim.has(Column::SourceIp));
+            assert_eq!(skim.text(Column::SourceIp), "");
+            assert_eq!(skim.text(Column::UserAgent), "é");
+        }
+    }
+
+    #[test]
+    fn a_record_is_found_at_the_begin_of_a_text_whatever_follows_it() {
+        let mut skimmer = Skimmer::default();
+        for behind in ["", ",", "\n{\"a\":\"\u{1}", "]}", "\"", &"x".repeat(200)] {
+            let text = format!("{PLAIN}{behind}");
+            let skim = skimmer.leading(text.as_bytes()).expect("it is plain");
+            assert_eq!(skim.raw(), PLAIN.as_bytes());
+            assert_eq!(skimmer.skim(text.as_bytes()).is_some(), behind.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_cut_off_says_so_and_never_passes_for_a_whole_one() {
+        let mut skimmer = Skimmer::default();
+        for end in 0..PLAIN.len() {
+            assert!(skimmer.leading(&PLAIN.as_bytes()[..end]).is_none(), "{end}");
+            assert!(skimmer.is_cut(), "{end}");
+        }
+        let broken = format!("{}{}", PLAIN.replacen("[],", "[,", 1), " ".repeat(600));
+        assert!(skimmer.leading(broken.as_bytes()).is_none());
+        assert!(!skimmer.is_cut(), "no more text would help");
     }
 
     proptest! {

@@ -46,7 +46,6 @@ pub(crate) enum Glance<'a> {
 /// A record that was skimmed.
 pub(crate) struct Glanced<'r, 'a> {
     skim: &'r Skim<'a>,
-    raw: &'r [u8],
     context: &'r Context,
     /// `None`: not known.
     pub(crate) outcome: Option<Outcome>,
@@ -54,7 +53,7 @@ pub(crate) struct Glanced<'r, 'a> {
 
 impl<'r, 'a> Glanced<'r, 'a> {
     #[inline]
-    pub(crate) fn new(skim: &'r Skim<'a>, raw: &'r [u8], context: &'r Context) -> Glanced<'r, 'a> {
+    pub(crate) fn new(skim: &'r Skim<'a>, context: &'r Context) -> Glanced<'r, 'a> {
         let code = skim.text(Column::ErrorCode);
         let is_plain_success = !skim.has(Column::ErrorCode)
             && !skim.has(Column::ErrorMessage)
@@ -63,7 +62,7 @@ impl<'r, 'a> Glanced<'r, 'a> {
             "" => is_plain_success.then_some(Outcome::Succeeded),
             code => Some(Outcome::of_code(code)),
         };
-        Glanced { skim, raw, context, outcome }
+        Glanced { skim, context, outcome }
     }
 
     /// Lends what is known of a field.
@@ -99,7 +98,7 @@ impl<'r, 'a> Glanced<'r, 'a> {
         let skim = self.skim;
         match shortcut {
             Shortcut::None => Glance::Unknown,
-            Shortcut::Key(key) if key.find(self.raw).is_none() => Glance::Absent,
+            Shortcut::Key(key) if key.find(skim.raw()).is_none() => Glance::Absent,
             Shortcut::Key(_) => Glance::Unknown,
             Shortcut::Identity(key) => match skim.identity(*key) {
                 "" if skim.may_have(*key) => Glance::Unknown,

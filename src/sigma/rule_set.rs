@@ -122,17 +122,11 @@ impl RuleSet {
 }
 
 impl RuleSet {
-    /// Whether some rule might match, as far as a quick look at a record (`raw`: its bytes) can tell. `false` is certain.
+    /// Whether some rule might match, as far as a quick look at a record can tell. `false` is certain.
     #[inline]
-    pub fn may_match(
-        &self,
-        skim: &Skim<'_>,
-        raw: &[u8],
-        context: &Context,
-        scratch: &mut MatchScratch,
-    ) -> bool {
+    pub fn may_match(&self, skim: &Skim<'_>, context: &Context, scratch: &mut MatchScratch) -> bool {
         let MatchScratch { candidates, lookup, buffers } = scratch;
-        let glanced = Glanced::new(skim, raw, context);
+        let glanced = Glanced::new(skim, context);
         self.index.might_match(&glanced, lookup, candidates);
         candidates.iter().any(|candidate| {
             let rule = &self.rules[*candidate as usize];

@@ -185,7 +185,7 @@ fn facts_about_the_operators_world_are_null_until_it_is_told() {
     assert_eq!(fact("trail.known_region", json), None);
     assert_eq!(fact("trail.known_network", json), None);
     let told = Context {
-        regions: ["eu-west-1".to_owned()].into(),
+        regions: ["eu-west-1".to_owned()].into_iter().collect(),
         networks: vec!["203.0.113.0/24".parse().expect("a network")],
         break_glass: vec!["break*".to_owned()],
         ..Context::default()

@@ -67,7 +67,7 @@ trailhound: {}
 ";
 
 fn context() -> Arc<Context> {
-    let regions = ["us-east-1", "eu-west-1", "us-west-2"].map(String::from).into();
+    let regions = ["us-east-1", "eu-west-1", "us-west-2"].map(String::from).into_iter().collect();
     Arc::new(Context { regions, ..Context::default() })
 }
 

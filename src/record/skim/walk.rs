@@ -2,6 +2,7 @@
 //!
 //! The top level and the identity are walked with their keys in hand; what lies deeper only has to be well formed.
 
+use super::cursor::Cursor;
 use super::{IdentityKey, Span};
 use crate::record::Column;
 
@@ -19,75 +20,82 @@ pub(super) struct Found {
     pub(super) identity_seen: u8,
 }
 
-/// Hops from quote to quote.
-#[derive(Clone, Copy)]
-struct Cursor<'q> {
-    words: &'q [u64],
-    index: usize,
-    word: u64,
+/// Which key followed which in the records before: writers keep an order, so a key need only be compared with one name.
+pub(super) struct Order {
+    /// By the column before; the last is for the first key.
+    after: [Option<Column>; Column::COUNT + 1],
+    last: usize,
 }
 
-impl Cursor<'_> {
-    #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        while self.word == 0 {
-            self.index += 1;
-            self.word = *self.words.get(self.index)?;
-        }
-        let at = self.index * 64 + self.word.trailing_zeros() as usize;
-        self.word &= self.word - 1;
-        Some(at)
-    }
-
-    /// The closing quote of the string that begins here.
-    #[inline(always)]
-    fn close(&mut self, at: usize) -> Option<usize> {
-        let open = self.next()?;
-        let close = self.next()?;
-        (open == at).then_some(close)
+impl Default for Order {
+    fn default() -> Order {
+        Order { after: [None; Column::COUNT + 1], last: Column::COUNT }
     }
 }
 
-/// Walks a whole record; `words` are its quotes.
-#[inline]
-pub(super) fn object(raw: &[u8], words: &[u64]) -> Option<Found> {
-    let mut found = Found {
+impl Order {
+    /// The column of the next key.
+    #[inline(always)]
+    fn next(&mut self, raw: &[u8], start: usize, end: usize) -> Option<Column> {
+        let likely = &mut self.after[self.last];
+        let column = Column::of_bytes_likely(raw, start, end, *likely)?;
+        *likely = Some(column);
+        self.last = column as usize;
+        Some(column)
+    }
+}
+
+impl Found {
+    /// Nothing yet.
+    pub(super) const NOTHING: Found = Found {
         columns: [(0, 0); Column::COUNT],
         identity: [(0, 0); IdentityKey::COUNT],
         seen: 0,
         identity_seen: 0,
     };
-    let mut cursor = Cursor { words, index: 0, word: words.first().copied().unwrap_or(0) };
-    if *raw.first()? != b'{' {
-        return None;
-    }
-    let mut at = 1;
-    loop {
-        let close = key(raw, &mut cursor, at)?;
-        let column = found.column(&raw[at + 1..close])?;
-        at = close + 2;
-        at = match *raw.get(at)? {
-            b'"' => {
-                let close = cursor.close(at)?;
-                if let Some(column) = column {
-                    found.columns[column as usize] = (at as u32 + 1, close as u32);
-                    // An identity that is a string may hold JSON, in which paths go on.
-                    if column == Column::UserIdentity {
-                        found.identity_seen = u8::MAX;
-                    }
-                }
-                close + 1
-            }
-            b'{' if column == Some(Column::UserIdentity) => found.identity(raw, &mut cursor, at)?,
-            b'[' if column == Some(Column::UserIdentity) => return None,
-            b'{' | b'[' => nested(raw, &mut cursor, at)?,
-            _ => scalar(raw, at)?,
-        };
-        match *raw.get(at)? {
-            b',' => at += 1,
-            b'}' => return (at + 1 == raw.len()).then_some(found),
-            _ => return None,
+
+    /// Walks the record with which a text begins; returns where it ends.
+    #[inline]
+    pub(super) fn walk(&mut self, raw: &[u8], cursor: &mut Cursor<'_>, order: &mut Order) -> Option<usize> {
+        *self = Found::NOTHING;
+        order.last = Column::COUNT;
+        if *raw.first()? != b'{' {
+            return None;
         }
+        let mut at = 1;
+        loop {
+            let close = key(raw, cursor, at)?;
+            let column = self.column(order, raw, at + 1, close)?;
+            at = close + 2;
+            at = match *raw.get(at)? {
+                b'"' => self.string(column, cursor, at)?,
+                b'{' if column == Some(Column::UserIdentity) => self.identity(raw, cursor, at)?,
+                b'[' if column == Some(Column::UserIdentity) => return None,
+                b'{' | b'[' => nested(raw, cursor, at)?,
+                _ => scalar(raw, at)?,
+            };
+            match *raw.get(at)? {
+                b',' => at += 1,
+                b'}' => return cursor.is_clean_until(at + 1).then_some(at + 1),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Keeps where a string at the top level stands, unless it must be unescaped first; returns where it ends.
+    #[inline(always)]
+    fn string(&mut self, column: Option<Column>, cursor: &mut Cursor<'_>, at: usize) -> Option<usize> {
+        let close = cursor.close(at)?;
+        if let Some(column) = column {
+            if !cursor.has_escape(at, close) {
+                self.columns[column as usize] = (at as u32 + 1, close as u32);
+            }
+            // An identity that is a string may hold JSON, in which paths go on.
+            if column == Column::UserIdentity {
+                self.identity_seen = u8::MAX;
+            }
+        }
+        Some(close + 1)
     }
 }
 
@@ -102,8 +110,10 @@ impl Found {
     /// The column of a top-level key; `None` inside where it is none, outside where the record needs a closer look.
     #[inline(always)]
     #[allow(clippy::option_option, reason = "the outer one means a closer look")]
-    fn column(&mut self, key: &[u8]) -> Option<Option<Column>> {
-        let Some(column) = Column::of_bytes(key) else { return (!key.contains(&b'.')).then_some(None) };
+    fn column(&mut self, order: &mut Order, raw: &[u8], start: usize, end: usize) -> Option<Option<Column>> {
+        let Some(column) = order.next(raw, start, end) else {
+            return (!raw[start..end].contains(&b'.')).then_some(None);
+        };
         let bit = 1u64 << column as u32;
         let again = self.seen & bit != 0;
         self.seen |= bit;
@@ -132,6 +142,9 @@ impl Found {
                 b'"' => {
                     let close = cursor.close(at)?;
                     if let Some(field) = field {
+                        if cursor.has_escape(at, close) {
+                            return None;
+                        }
                         self.identity[field as usize] = (at as u32 + 1, close as u32);
                     }
                     close + 1
@@ -148,10 +161,18 @@ impl Found {
     }
 }
 
-/// Walks an object or array of which only the form matters; returns where it ends. `kinds` holds a bit for each open
-/// container, 1 for an object.
-fn nested(raw: &[u8], cursor: &mut Cursor<'_>, mut at: usize) -> Option<usize> {
-    let mut quotes = *cursor;
+/// Walks an object or array of which only the form matters; returns where it ends.
+fn nested(raw: &[u8], cursor: &mut Cursor<'_>, at: usize) -> Option<usize> {
+    // A copy of its own stays in registers.
+    let mut own = *cursor;
+    let end = below(raw, &mut own, at);
+    *cursor = own;
+    end
+}
+
+/// The same; `kinds` holds a bit for each open container, 1 for an object.
+#[inline(always)]
+fn below(raw: &[u8], quotes: &mut Cursor<'_>, mut at: usize) -> Option<usize> {
     let open = *raw.get(at)?;
     at += 1;
     if *raw.get(at)? == open + 2 {
@@ -160,7 +181,7 @@ fn nested(raw: &[u8], cursor: &mut Cursor<'_>, mut at: usize) -> Option<usize> {
     let (mut kinds, mut depth) = (u64::from(open == b'{'), 1u32);
     loop {
         if kinds & 1 == 1 {
-            at = key(raw, &mut quotes, at)? + 2;
+            at = key(raw, quotes, at)? + 2;
         }
         match *raw.get(at)? {
             b'"' => at = quotes.close(at)? + 1,
@@ -187,7 +208,6 @@ fn nested(raw: &[u8], cursor: &mut Cursor<'_>, mut at: usize) -> Option<usize> {
                     depth -= 1;
                     at += 1;
                     if depth == 0 {
-                        *cursor = quotes;
                         return Some(at);
                     }
                 }
