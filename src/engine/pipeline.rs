@@ -238,8 +238,9 @@ mod tests {
     fn objects_come_out_in_their_order_however_long_each_takes() {
         let all: Vec<String> = (0..500).map(|i| format!("o{i}")).collect();
         for threads in [1, 2, 7] {
-            let body =
-                |i: usize| Body::Whole(b"{\"Records\":[]}\n".repeat(if i % 17 == 0 { 2_000 } else { 1 }));
+            let body = |i: usize| {
+                Body::Whole(b"{\"Records\":[]}\n".repeat(if i.is_multiple_of(17) { 2_000 } else { 1 }))
+            };
             let objects = all.iter().enumerate().map(|(i, name)| object(name, body(i))).collect();
             assert_eq!(names(objects, threads), all, "{threads} threads");
         }
