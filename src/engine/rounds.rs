@@ -23,11 +23,14 @@ pub fn link(
     sequence: &mut u64,
     names: &mut SessionNames,
     links: &mut LinkTable,
+    actor_slots: &[u16],
 ) -> Vec<Turned> {
-    let turned = released.into_iter().map(|Released { turn, late, event }| {
+    let turned = released.into_iter().map(|Released { turn, late, mut event }| {
         let principal = principal_of(&event, names, turn);
-        let standing = links.follow(&event, &principal, turn);
         *sequence += 1;
+        let standing = links.follow(&event, &principal, turn, *sequence);
+        // What is kept apart by actor is kept apart by the one who is linked, as of this turn.
+        actor_slots.iter().for_each(|slot| event.recapture(*slot, &standing.actor.id));
         Turned {
             sequence: *sequence,
             turn,

@@ -1,0 +1,188 @@
+//! Links that are found after they were asked for: revisions, and the same ones however the work was cut.
+
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use trailhound::alert::Alert;
+use trailhound::detect::bounded::Limit;
+use trailhound::engine::{Engine, Lines, Settings};
+
+use super::records::*;
+
+fn engine_with(settings: Settings) -> Engine {
+    Engine::new(catalog(), std::sync::Arc::default(), settings).expect("threads")
+}
+
+/// Runs files through an engine, each a list of records, in steps of a size.
+fn run(settings: Settings, files: &[Vec<Record>], chunk: usize) -> Vec<Alert> {
+    let mut engine = engine_with(settings);
+    let mut alerts = feed(&mut engine, files, chunk, 0);
+    alerts.extend(engine.finish().alerts);
+    alerts
+}
+
+fn feed(engine: &mut Engine, files: &[Vec<Record>], chunk: usize, first: usize) -> Vec<Alert> {
+    let mut alerts = Vec::new();
+    for (i, files) in files.chunks(chunk).enumerate() {
+        let objects = files
+            .iter()
+            .enumerate()
+            .map(|(j, f)| object(&format!("{:04}", first + i * chunk + j), f))
+            .collect();
+        alerts.extend(engine.step(objects).alerts);
+    }
+    alerts
+}
+
+fn bytes(alerts: &[Alert]) -> String {
+    alerts.iter().map(|a| serde_json::to_string(a).unwrap() + "\n").collect()
+}
+
+/// A probe by a session, and an hour later the record that says who began it.
+fn late_link() -> Vec<Vec<Record>> {
+    let session = role("Admin", "s1", "ASIAADMIN1", 0);
+    let other = role("Other", "s1", "ASIAOTHER", 0);
+    vec![
+        vec![probe(60, &session)],
+        vec![probe(3_000, &other)],
+        vec![assume(0, &user("alice"), &session)],
+        vec![probe(8_000, &other)],
+    ]
+}
+
+#[test]
+fn a_link_found_later_revises_the_alert_and_keeps_its_id() {
+    let early = run(settings(1, Lines::Final), &late_link()[..2], 1);
+    for (lines, expected) in [(Lines::Final, 1), (Lines::Revisions, 2), (Lines::All, 2)] {
+        let alerts = run(settings(1, lines), &late_link(), 1);
+        let found: Vec<&Alert> = alerts.iter().filter(|a| a.principal.id == "AROAAdmin").collect();
+        assert_eq!(found.len(), expected, "{lines:?}");
+        let (first, last) = (found[0], found[found.len() - 1]);
+        assert!(early.iter().any(|a| a.id == last.id), "the id is that of a run that never saw the link");
+        assert_eq!((last.actor.id.as_str(), last.actor_confidence.as_str()), ("AIDAalice", "certain"));
+        assert_eq!(last.chain, ["sts:AssumeRole by user alice at 2026-01-05T00:00:00Z"]);
+        assert_eq!((first.id.as_str(), last.revision as usize, last.count), (last.id.as_str(), expected, 1));
+        if expected == 2 {
+            assert_eq!((first.actor.id.as_str(), first.actor_confidence.as_str()), ("AROAAdmin", "unknown"));
+        }
+    }
+}
+
+#[test]
+fn a_link_to_the_middle_of_a_chain_found_later_revises_its_end() {
+    let (a, b) = (role("A", "s1", "ASIAA", 0), role("B", "s2", "ASIAB", 10));
+    let files = [
+        vec![assume(10, &a, &b)],
+        vec![probe(20, &b)],
+        vec![probe(3_000, &user("x"))],
+        vec![assume(0, &user("alice"), &a)],
+    ];
+    let alerts = run(settings(1, Lines::Revisions), &files, 1);
+    let found: Vec<&Alert> = alerts.iter().filter(|a| a.principal.id == "AROAB").collect();
+    let actors: Vec<&str> = found.iter().map(|a| a.actor.id.as_str()).collect();
+    assert_eq!(actors, ["AROAA", "AIDAalice"]);
+    assert_eq!(found[1].chain.len(), 2);
+}
+
+#[test]
+fn what_was_decided_by_actor_is_not_decided_anew() {
+    let (one, two) = (role("One", "s1", "ASIA1", 0), role("Two", "s2", "ASIA2", 0));
+    let late = [
+        vec![probe(60, &one), probe(90, &two)],
+        vec![probe(3_000, &user("x"))],
+        vec![assume(0, &user("alice"), &one), assume(0, &user("alice"), &two)],
+    ];
+    let alerts = run(settings(1, Lines::Final), &late, 1);
+    assert!(alerts.iter().all(|a| a.detector.name != "twice"), "in their turn they were two");
+    assert_eq!(alerts.iter().filter(|a| a.actor.id == "AIDAalice").count(), 2, "but both are told");
+}
+
+/// Sessions begun by people and by sessions, used before and after that is known, over some hours.
+fn busy(seed: u64) -> Vec<Vec<Record>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let session = |i: i64| role(&format!("R{}", i % 3), &format!("s{i}"), &format!("ASIA{i}"), 40 * i);
+    let mut records = Vec::new();
+    for i in 0..40i64 {
+        let who =
+            if i > 0 && rng.random_ratio(2, 3) { session(rng.random_range(0..i)) } else { user("alice") };
+        let (theirs, ours) = both_copies(40 * i, &who, &session(i), &format!("shared-{i}"));
+        let delay = if rng.random_ratio(1, 3) { rng.random_range(600..9_000) } else { 0 };
+        records.push((40 * i + delay, theirs));
+        records.push((40 * i + rng.random_range(0..300), ours));
+        for _ in 0..6 {
+            let at = 40 * i + rng.random_range(0..7_000);
+            records.push((at, probe(at, &session(i))));
+        }
+    }
+    records.shuffle(&mut rng);
+    records.sort_by_key(|(delivered, _)| *delivered);
+    let mut files: Vec<Vec<Record>> = Vec::new();
+    for (_, record) in records {
+        match files.last_mut().filter(|f| f.len() < 3) {
+            Some(file) => file.push(record),
+            None => files.push(vec![record]),
+        }
+    }
+    files
+}
+
+fn every_setting() -> Vec<Settings> {
+    let mut all = Vec::new();
+    for lines in [Lines::Final, Lines::Revisions, Lines::All] {
+        all.push(settings(1, lines));
+        let mut small = settings(1, lines);
+        small.fold.bounds.links = Limit { entries: 40, bytes: 1 << 20 };
+        small.fold.bounds.groups = Limit { entries: 128, bytes: 1 << 20 };
+        all.push(small);
+    }
+    all
+}
+
+#[test]
+fn late_links_say_the_same_whatever_the_threads_and_the_chunks() {
+    let files = busy(1);
+    for settings in every_setting() {
+        let expected = bytes(&run(settings.clone(), &files, usize::MAX));
+        let n_revised = expected.lines().filter(|l| l.contains("\"revision\":2")).count();
+        assert!(settings.fold.lines == Lines::Final || n_revised > 10, "{n_revised}");
+        for threads in [1, 2, 7] {
+            for chunk in [1, 3, 1_000] {
+                let settings = Settings { threads, ..settings.clone() };
+                assert!(
+                    bytes(&run(settings, &files, chunk)) == expected,
+                    "{threads} threads, steps of {chunk}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_cut_anywhere_keeps_what_waits_for_its_link() {
+    let files = busy(2);
+    for settings in every_setting() {
+        let expected = bytes(&run(settings.clone(), &files, 7));
+        for cut in (0..files.len()).step_by(9) {
+            let mut before = engine_with(settings.clone());
+            let mut alerts = feed(&mut before, &files[..cut], 5, 0);
+            let state = before.snapshot();
+            let mut after =
+                Engine::restore(catalog(), std::sync::Arc::default(), settings.clone(), &state).unwrap();
+            alerts.extend(feed(&mut after, &files[cut..], 4, cut));
+            alerts.extend(after.finish().alerts);
+            assert!(bytes(&alerts) == expected, "cut after {cut} files");
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_links_is_bounded_and_counted() {
+    let mut settings = settings(1, Lines::Final);
+    settings.fold.bounds.links = Limit { entries: 40, bytes: 1 << 20 };
+    let mut engine = engine_with(settings);
+    let probes: Vec<Record> =
+        (0..200).map(|i| probe(i, &role("R", &format!("s{i}"), &format!("ASIA{i}"), 0))).collect();
+    engine.step(vec![object("a", &probes)]);
+    engine.finish();
+    assert_eq!(engine.evictions().late_links, 190, "a quarter of the table's room waits");
+}
