@@ -28,18 +28,15 @@ use crate::record::principal::PrincipalKind;
 use crate::tally::Lineage;
 use crate::time::{Span, Timestamp};
 use inquiry::{
-    Ask, Inquiry, arn_key, hop, key_of, makes_key, person_key, session_key, shared_key, token_key,
+    Ask, Inquiry, arn_key, hop, key_of, makes_key, neighbours, person_key, session_key, shared_key, token_key,
 };
-use waiting::{Waiting, WaitingRoom};
+use waiting::{Change, Waiting, WaitingRoom};
 
 /// The longest life of a temporary credential: 36 hours (GetSessionToken, GetFederationToken).
 pub const EXPIRY: Span = Span(36 * 3_600);
 
 /// The most hops that a chain shows; of a longer one the first and the last are kept.
 pub const CHAIN_MAX: usize = 8;
-
-/// How far the creation date of a console session may be from the event time of its sign-in, in seconds.
-const SIGN_IN_SECONDS: i64 = 2;
 
 /// What waits for a link, and keys that do not expire, may each take this part of the table's room.
 const SIDE_SHARE: usize = 4;
@@ -66,6 +63,13 @@ pub struct Correction {
     pub subject: u128,
     /// Who stands behind them.
     pub standing: Arc<Standing>,
+}
+
+impl Correction {
+    /// The place in the total order from which on it holds.
+    pub fn rank(&self) -> (Timestamp, bool, u64) {
+        (self.turn, false, self.sequence)
+    }
 }
 
 /// What a look-up came to.
@@ -112,6 +116,7 @@ impl LinkTable {
         turn: Timestamp,
         sequence: u64,
     ) -> Standing {
+        self.waiting.turn_to(turn, sequence);
         let inquiry = Inquiry::of(event, principal);
         let mut found = self.answer(&inquiry, turn);
         self.add_made_key(event, turn, &mut found.standing);
@@ -315,17 +320,25 @@ impl LinkTable {
                 let standing = Arc::clone(&standing);
                 self.corrections.push(Correction { turn, sequence, subject, standing });
             }
-            if !found.asks.is_empty() {
-                waiting.keys = found.asks.iter().map(|ask| ask.key).collect();
-                waiting.standing = standing;
-                self.waiting.put(subject, last, waiting);
-            }
+            waiting.keys = found.asks.iter().map(|ask| ask.key).collect();
+            waiting.standing = standing;
+            self.waiting.put(subject, last, waiting);
         }
     }
 
     /// Takes what was corrected since it was last asked, in the total order.
     pub fn take_corrections(&mut self) -> Vec<Correction> {
         std::mem::take(&mut self.corrections)
+    }
+
+    /// Takes what has changed since it was last asked of what subjects are told, in order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        self.waiting.take_changes()
+    }
+
+    /// What a subject that waited is told now.
+    pub fn standing_of(&self, subject: u128) -> Option<&Arc<Standing>> {
+        self.waiting.standing_of(subject)
     }
 
     /// Takes the numbers since they were last asked for.
@@ -366,6 +379,7 @@ impl LinkTable {
     /// Takes over what waited when it was saved.
     pub fn learn_waiting(&mut self, subject: u128, turn: Timestamp, waiting: Waiting) {
         self.waiting.put(subject, turn, waiting);
+        self.waiting.take_changes();
     }
 }
 
@@ -373,13 +387,4 @@ impl Link {
     fn weight(&self) -> usize {
         128 + self.standing.weight() + self.asks.len() * 32
     }
-}
-
-/// The sessions of the same principal that began within seconds of this one.
-fn neighbours(session: &str) -> impl Iterator<Item = String> {
-    let parts = session.rsplit_once('@').and_then(|(id, at)| Some((id, Timestamp::parse(at)?)));
-    let seconds = (-SIGN_IN_SECONDS..=SIGN_IN_SECONDS).filter(|s| *s != 0);
-    parts.into_iter().flat_map(move |(id, at)| {
-        seconds.clone().map(move |s| format!("{id}@{}", Timestamp(at.0.saturating_add(s))))
-    })
 }

@@ -330,12 +330,13 @@ impl Fold {
         self.tally.records.scored += released.len() as u64;
         let slots = &self.wiring.actor_slots;
         let mut turned = rounds::link(released, &mut self.sequence, &mut self.names, &mut self.links, slots);
-        let corrections = self.links.take_corrections();
+        let (corrections, changes) = (self.links.take_corrections(), self.links.take_changes());
         self.tally.lineage.add(self.links.take_tally());
         let mut findings = rounds::observe(&turned, &self.catalog);
         // Whatever comes later has its turn at the watermark or after it.
         let watermark = self.sequencer.watermark();
         self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, watermark);
+        rounds::recall(&mut turned, &self.links, &changes);
         let news = News { findings: &findings, turned: &turned, corrections: &corrections };
         self.quiet.take(news, &self.catalog, self.settings.lines, &mut self.emitted);
     }

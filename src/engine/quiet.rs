@@ -175,7 +175,7 @@ impl QuietShard {
     fn take(&mut self, key: u128, finding: &Finding, desk: &Desk<'_>, out: &mut Vec<Emission>) {
         let turned = &desk.news.turned[finding.event as usize];
         // What the same record or an earlier one revealed about open alerts comes first.
-        let due = |c: &Correction| (c.turn, false, c.sequence) <= turned.rank();
+        let due = |c: &Correction| c.rank() <= turned.rank();
         let n_due = desk.news.corrections[self.n_corrected..].iter().take_while(|c| due(c)).count();
         self.correct(self.n_corrected + n_due, desk, out);
         let detector = &desk.catalog.detectors[finding.detector as usize];

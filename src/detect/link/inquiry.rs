@@ -9,6 +9,7 @@ use crate::alert::Identity;
 use crate::hash;
 use crate::record::event::{Event, Text};
 use crate::record::principal::PrincipalKind;
+use crate::time::Timestamp;
 
 /// The longest name that stands in a sentence about a hop.
 const NAME_MAX: usize = 128;
@@ -16,6 +17,9 @@ const NAME_MAX: usize = 128;
 /// The session name that GitHub's own action gives when it is told none.
 const GITHUB_SESSION: &str = "GitHubActions";
 const GITHUB_ISSUER: &str = "token.actions.githubusercontent.com";
+
+/// How far the creation date of a console session may be from the event time of its sign-in, in seconds.
+const SIGN_IN_SECONDS: i64 = 2;
 
 /// A key of the table, and how sure a link found under it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +225,15 @@ pub(super) fn key_of(access_key: &str) -> u128 {
 
 pub(super) fn session_key(session: &str) -> u128 {
     hash::stable128_of(&["session", session])
+}
+
+/// The sessions of the same principal that began within seconds of this one.
+pub(super) fn neighbours(session: &str) -> impl Iterator<Item = String> {
+    let parts = session.rsplit_once('@').and_then(|(id, at)| Some((id, Timestamp::parse(at)?)));
+    let seconds = (-SIGN_IN_SECONDS..=SIGN_IN_SECONDS).filter(|s| *s != 0);
+    parts.into_iter().flat_map(move |(id, at)| {
+        seconds.clone().map(move |s| format!("{id}@{}", Timestamp(at.0.saturating_add(s))))
+    })
 }
 
 /// Both accounts of a call log it under the same shared id.

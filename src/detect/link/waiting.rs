@@ -16,10 +16,22 @@ use crate::time::Timestamp;
 pub struct Waiting {
     /// What was asked.
     pub inquiry: Inquiry,
-    /// Keys under which a link would change the answer.
+    /// Keys under which a link would change the answer. Empty once it is found: what was decided by time passing is
+    /// told only afterwards.
     pub keys: Vec<u128>,
     /// The answer so far.
     pub standing: Arc<Standing>,
+}
+
+/// What was known of a subject until a place in the total order.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The turn and the sequence number of the record that changed it.
+    pub place: (Timestamp, u64),
+    /// Of whom.
+    pub subject: u128,
+    /// What was known; `None`: no more than in each record's own turn.
+    pub before: Option<Arc<Standing>>,
 }
 
 /// All that wait, by subject.
@@ -28,6 +40,9 @@ pub struct WaitingRoom {
     subjects: Bounded<Waiting>,
     /// (key, subject)
     index: BTreeSet<(u128, u128)>,
+    /// The record at hand.
+    now: (Timestamp, u64),
+    changes: Vec<Change>,
     /// Given up because there were too many.
     pub evicted: u64,
 }
@@ -35,7 +50,18 @@ pub struct WaitingRoom {
 impl WaitingRoom {
     /// An empty room.
     pub fn new(limit: Limit) -> WaitingRoom {
-        WaitingRoom { subjects: Bounded::new(limit), index: BTreeSet::new(), evicted: 0 }
+        WaitingRoom {
+            subjects: Bounded::new(limit),
+            index: BTreeSet::new(),
+            now: (Timestamp::MIN, 0),
+            changes: Vec::new(),
+            evicted: 0,
+        }
+    }
+
+    /// Turns to another record.
+    pub fn turn_to(&mut self, turn: Timestamp, sequence: u64) {
+        self.now = (turn, sequence);
     }
 
     /// Lets a subject wait, or go on waiting.
@@ -43,7 +69,20 @@ impl WaitingRoom {
         while let Some((old, gone)) = self.subjects.pop_before(turn.before(EXPIRY)) {
             self.forget(old, &gone);
         }
-        self.put(subject, turn, waiting);
+        match self.subjects.get(subject).map(Waiting::weight) {
+            Some(weight) => self.subjects.touch(subject, turn, weight),
+            None => self.put(subject, turn, waiting),
+        }
+    }
+
+    /// Takes what has changed since it was last asked, in order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What a subject that waited is told now.
+    pub fn standing_of(&self, subject: u128) -> Option<&Arc<Standing>> {
+        self.subjects.get(subject).map(|waiting| &waiting.standing)
     }
 
     /// Takes out all that wait for one of these keys, by subject.
@@ -67,24 +106,17 @@ impl WaitingRoom {
         self.subjects.entries().map(|(subject, turn, _, waiting)| (subject, turn, waiting))
     }
 
-    /// Takes a subject in, whatever else waits.
+    /// Takes a subject in.
     pub fn put(&mut self, subject: u128, turn: Timestamp, waiting: Waiting) {
-        if let Some(old) = self.subjects.get(subject) {
-            let (old_keys, weight) = (old.keys.clone(), waiting.weight());
-            if old_keys == waiting.keys {
-                self.subjects.get_mut(subject).into_iter().for_each(|old| *old = waiting.clone());
-                self.subjects.touch(subject, turn, weight);
-                return;
-            }
-            for key in old_keys {
-                self.index.remove(&(key, subject));
-            }
+        match self.subjects.remove(subject) {
+            Some(old) => self.forget(subject, &old),
+            None => self.changes.push(Change { place: self.now, subject, before: None }),
         }
         self.index.extend(waiting.keys.iter().map(|key| (*key, subject)));
         self.subjects.put(subject, turn, waiting.weight(), waiting);
         while let Some((gone, waiting)) = self.subjects.overflow() {
             self.forget(gone, &waiting);
-            self.evicted += 1;
+            self.evicted += u64::from(!waiting.keys.is_empty());
         }
     }
 
@@ -92,6 +124,8 @@ impl WaitingRoom {
         for key in &waiting.keys {
             self.index.remove(&(*key, subject));
         }
+        let before = Some(Arc::clone(&waiting.standing));
+        self.changes.push(Change { place: self.now, subject, before });
     }
 }
 

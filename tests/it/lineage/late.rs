@@ -10,7 +10,7 @@ use trailhound::engine::{Engine, Lines, Settings};
 use super::records::*;
 
 fn engine_with(settings: Settings) -> Engine {
-    Engine::new(catalog(), std::sync::Arc::default(), settings).expect("threads")
+    Engine::new(catalog_with(ABSENCE), std::sync::Arc::default(), settings).expect("threads")
 }
 
 /// Runs files through an engine, each a list of records, in steps of a size.
@@ -38,6 +38,10 @@ fn bytes(alerts: &[Alert]) -> String {
     alerts.iter().map(|a| serde_json::to_string(a).unwrap() + "\n").collect()
 }
 
+fn is_probe(alert: &Alert, principal: &str) -> bool {
+    alert.detector.name == "probe" && alert.principal.id == principal
+}
+
 /// A probe by a session, and an hour later the record that says who began it.
 fn late_link() -> Vec<Vec<Record>> {
     let session = role("Admin", "s1", "ASIAADMIN1", 0);
@@ -55,7 +59,7 @@ fn a_link_found_later_revises_the_alert_and_keeps_its_id() {
     let early = run(settings(1, Lines::Final), &late_link()[..2], 1);
     for (lines, expected) in [(Lines::Final, 1), (Lines::Revisions, 2), (Lines::All, 2)] {
         let alerts = run(settings(1, lines), &late_link(), 1);
-        let found: Vec<&Alert> = alerts.iter().filter(|a| a.principal.id == "AROAAdmin").collect();
+        let found: Vec<&Alert> = alerts.iter().filter(|a| is_probe(a, "AROAAdmin")).collect();
         assert_eq!(found.len(), expected, "{lines:?}");
         let (first, last) = (found[0], found[found.len() - 1]);
         assert!(early.iter().any(|a| a.id == last.id), "the id is that of a run that never saw the link");
@@ -78,7 +82,7 @@ fn a_link_to_the_middle_of_a_chain_found_later_revises_its_end() {
         vec![assume(0, &user("alice"), &a)],
     ];
     let alerts = run(settings(1, Lines::Revisions), &files, 1);
-    let found: Vec<&Alert> = alerts.iter().filter(|a| a.principal.id == "AROAB").collect();
+    let found: Vec<&Alert> = alerts.iter().filter(|a| is_probe(a, "AROAB")).collect();
     let actors: Vec<&str> = found.iter().map(|a| a.actor.id.as_str()).collect();
     assert_eq!(actors, ["AROAA", "AIDAalice"]);
     assert_eq!(found[1].chain.len(), 2);
@@ -94,7 +98,31 @@ fn what_was_decided_by_actor_is_not_decided_anew() {
     ];
     let alerts = run(settings(1, Lines::Final), &late, 1);
     assert!(alerts.iter().all(|a| a.detector.name != "twice"), "in their turn they were two");
-    assert_eq!(alerts.iter().filter(|a| a.actor.id == "AIDAalice").count(), 2, "but both are told");
+    let told = alerts.iter().filter(|a| a.detector.name == "probe" && a.actor.id == "AIDAalice");
+    assert_eq!(told.count(), 2, "but both are told");
+}
+
+#[test]
+fn what_time_decides_shows_who_has_turned_up_by_then() {
+    let session = role("Admin", "s1", "ASIAADMIN1", 0);
+    let begun = assume(0, &user("alice"), &session);
+    let later = |seconds| vec![record(seconds, &user("x"), "s3.amazonaws.com", "Answer")];
+    // The wait is ten minutes and a grace of fifteen; lateness moves the watermark to ten minutes before the last record.
+    let before = [vec![probe(60, &session)], later(1_200), vec![begun.clone()], later(9_000)];
+    let after = [vec![probe(60, &session)], later(9_000), vec![begun], later(9_100)];
+    for lines in [Lines::Final, Lines::Revisions] {
+        for chunk in [1, 10] {
+            let told = |files: &[Vec<Record>]| {
+                let alerts = run(settings(1, lines), files, chunk);
+                let of = alerts.iter().filter(|a| a.detector.name == "unanswered");
+                of.map(|a| a.actor.id.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(told(&before), ["AIDAalice"], "it had turned up when the time was up");
+            let expected: &[&str] =
+                if lines == Lines::Final { &["AIDAalice"] } else { &["AROAAdmin", "AIDAalice"] };
+            assert_eq!(told(&after), expected, "{lines:?}, steps of {chunk}");
+        }
+    }
 }
 
 /// Sessions begun by people and by sessions, used before and after that is known, over some hours.
@@ -143,6 +171,7 @@ fn late_links_say_the_same_whatever_the_threads_and_the_chunks() {
     let files = busy(1);
     for settings in every_setting() {
         let expected = bytes(&run(settings.clone(), &files, usize::MAX));
+        assert!(expected.contains("\"unanswered\"") && expected.contains("\"twice\""));
         let n_revised = expected.lines().filter(|l| l.contains("\"revision\":2")).count();
         assert!(settings.fold.lines == Lines::Final || n_revised > 10, "{n_revised}");
         for threads in [1, 2, 7] {
@@ -167,7 +196,8 @@ fn a_snapshot_cut_anywhere_keeps_what_waits_for_its_link() {
             let mut alerts = feed(&mut before, &files[..cut], 5, 0);
             let state = before.snapshot();
             let mut after =
-                Engine::restore(catalog(), std::sync::Arc::default(), settings.clone(), &state).unwrap();
+                Engine::restore(catalog_with(ABSENCE), std::sync::Arc::default(), settings.clone(), &state)
+                    .unwrap();
             alerts.extend(feed(&mut after, &files[cut..], 4, cut));
             alerts.extend(after.finish().alerts);
             assert!(bytes(&alerts) == expected, "cut after {cut} files");

@@ -169,9 +169,42 @@ pub(super) fn switch(seconds: i64, into: &Identity, from: &str) -> Record {
         .answering(json!({"SwitchRole": "Success"}))
 }
 
+/// A probe that nobody answers.
+pub(super) const ABSENCE: &str = r"
+title: Answer
+id: 7d1f5d5e-4b0e-4a3e-8a52-0f4f6f6b7b05
+name: answer
+logsource: {product: aws, service: cloudtrail}
+detection:
+    selection: {eventName: Answer}
+    condition: selection
+level: low
+trailhound: {}
+---
+title: Unanswered
+id: 7d1f5d5e-4b0e-4a3e-8a52-0f4f6f6b7b06
+name: unanswered
+correlation:
+    type: absence
+    rules: [probe]
+    without: [answer]
+    group-by: [trail.principal, userIdentity.accessKeyId]
+    timespan: 10m
+    generate: true
+level: high
+trailhound: {}
+";
+
 pub(super) fn catalog() -> Arc<Catalog> {
+    catalog_with("")
+}
+
+pub(super) fn catalog_with(more: &str) -> Arc<Catalog> {
     let mut loader = CatalogLoader::default();
     loader.file("detectors.yml", DETECTORS);
+    if !more.is_empty() {
+        loader.file("more.yml", more);
+    }
     Arc::new(loader.load(&Context::default()).unwrap_or_else(|faults| panic!("{faults:?}")).0)
 }
 
