@@ -152,6 +152,7 @@ impl LinkTable {
                 let standing = match by_name {
                     Some((link, _, certainty)) => Standing {
                         confidence: link.standing.confidence.min(certainty),
+                        guessed: link.standing.chain.len(),
                         ..link.standing.clone()
                     },
                     None => inquiry.fallback.clone(),
@@ -204,7 +205,7 @@ impl LinkTable {
         };
         let (mut standing, asks) = self.root(parent, issued, visited);
         standing.confidence = standing.confidence.min(certainty);
-        link.standing.chain.iter().for_each(|hop| standing.push(hop.clone()));
+        link.standing.chain.iter().skip(link.standing.guessed).for_each(|hop| standing.push(hop.clone()));
         (standing, asks)
     }
 

@@ -20,6 +20,7 @@ pub(super) struct SavedStanding {
     actor: SavedIdentity,
     confidence: String,
     chain: Vec<String>,
+    guessed: u8,
     awaits: Option<u128>,
 }
 
@@ -65,6 +66,7 @@ impl SavedStanding {
             actor: SavedIdentity::of(&standing.actor),
             confidence: standing.confidence.name().to_owned(),
             chain: standing.chain.clone(),
+            guessed: u8::try_from(standing.guessed).unwrap_or(u8::MAX),
             awaits: standing.awaits,
         }
     }
@@ -74,6 +76,7 @@ impl SavedStanding {
         Standing {
             actor: self.actor.into_identity(),
             confidence: named(&Confidence::ALL, Confidence::name, &self.confidence),
+            guessed: usize::from(self.guessed).min(self.chain.len()),
             chain: self.chain,
             awaits: self.awaits,
         }

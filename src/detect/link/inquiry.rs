@@ -124,7 +124,7 @@ fn fallback(event: &Event, principal: &Identity, source: Option<&str>) -> Standi
         }
         PrincipalKind::Root if is_open(event) => own(Confidence::Likely),
         PrincipalKind::Role => match by_session_name(event) {
-            Some((actor, hop)) => standing(actor, Confidence::Likely, vec![hop]),
+            Some((actor, hop)) => Standing { guessed: 1, ..standing(actor, Confidence::Likely, vec![hop]) },
             None if is_person(principal) => own(Confidence::Likely),
             None => own(Confidence::Unknown),
         },

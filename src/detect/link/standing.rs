@@ -12,6 +12,8 @@ pub struct Standing {
     pub confidence: Confidence,
     /// From the actor to the principal, one line a hop.
     pub chain: Vec<String>,
+    /// How many of the first hops are guesses, which go when the truth is found.
+    pub guessed: usize,
     /// The subject under which a correction would come, where a link found later may bring one.
     pub awaits: Option<u128>,
 }
@@ -73,6 +75,7 @@ impl Standing {
     pub fn push(&mut self, hop: String) {
         if self.chain.len() >= CHAIN_MAX {
             self.chain.remove(1);
+            self.guessed -= usize::from(self.guessed > 1);
         }
         self.chain.push(hop);
     }

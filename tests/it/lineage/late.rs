@@ -89,6 +89,32 @@ fn a_link_to_the_middle_of_a_chain_found_later_revises_its_end() {
 }
 
 #[test]
+fn a_guess_goes_when_the_truth_is_found() {
+    let ci = role("Ci", "GitHubActions", "ASIACI", 0);
+    let deploy = role("Deploy", "s2", "ASIADEPLOY", 10);
+    let hub = json!({"type": "WebIdentityUser", "principalId": "x:repo:corp/site", "userName": "repo:corp/site",
+        "identityProvider": "token.actions.githubusercontent.com"});
+    let mut begun = assume(0, &hub, &ci);
+    begun["eventName"] = "AssumeRoleWithWebIdentity".into();
+    let files = [
+        vec![assume(10, &ci, &deploy)],
+        vec![probe(20, &deploy)],
+        vec![probe(3_000, &user("x"))],
+        vec![begun],
+    ];
+    let alerts = run(settings(1, Lines::Revisions), &files, 1);
+    let found: Vec<&Alert> = alerts.iter().filter(|a| is_probe(a, "AROADeploy")).collect();
+    assert!(found[0].chain[0].starts_with("session GitHubActions, which looks like"), "{:?}", found[0].chain);
+    assert_eq!(
+        found[1].chain,
+        [
+            "sts:AssumeRoleWithWebIdentity by web_identity repo:corp/site at 2026-01-05T00:00:00Z",
+            "sts:AssumeRole by role Ci at 2026-01-05T00:00:10Z"
+        ]
+    );
+}
+
+#[test]
 fn what_was_decided_by_actor_is_not_decided_anew() {
     let (one, two) = (role("One", "s1", "ASIA1", 0), role("Two", "s2", "ASIA2", 0));
     let late = [
