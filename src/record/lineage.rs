@@ -164,3 +164,41 @@ fn host(record: &Record<'_>) -> Option<&'static str> {
         _ => Some("ecs-tasks.amazonaws.com"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::context::Context;
+    use crate::record::parser::Parser;
+
+    #[test]
+    fn only_calls_that_may_tie_identities_are_looked_at_closely() {
+        for (source, name) in [
+            ("sts.amazonaws.com", "GetCallerIdentity"),
+            ("signin.amazonaws.com", "CheckMfa"),
+            ("iam.amazonaws.com", "CreateUser"),
+            ("s3.amazonaws.com", "AssumeRole"),
+        ] {
+            assert!(!may_tie(source, name), "{source} {name}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_came_to_nothing_ties_nothing() {
+        for (source, name, response, expected) in [
+            ("sts", "AssumeRole", "null", false),
+            ("sts", "AssumeRole", r#"{"credentials":{"accessKeyId":"ASIA1"}}"#, true),
+            ("signin", "SwitchRole", r#"{"SwitchRole":"Failure"}"#, false),
+            ("signin", "SwitchRole", r#"{"SwitchRole":"Success"}"#, true),
+            ("sso", "Federate", "null", false),
+        ] {
+            let json = format!(
+                r#"{{"eventSource":"{source}.amazonaws.com","eventName":"{name}","responseElements":{response}}}"#
+            );
+            let context = Context::default();
+            let found = Parser::default()
+                .with(json.as_bytes(), |root| ties(&Record::new(root.expect("JSON"), &context, None)));
+            assert_eq!(found, expected, "{json}");
+        }
+    }
+}
