@@ -116,6 +116,8 @@ pub struct Tally {
     pub objects: Objects,
     /// Findings that were not shown, by the suppression that they fell under.
     pub suppressed: BTreeMap<String, u64>,
+    /// Sessions of roles, and whose origin is known.
+    pub lineage: Lineage,
 }
 
 /// Records by fate.
@@ -152,6 +154,35 @@ pub struct Objects {
     pub skipped: BTreeMap<SkipReason, u64>,
     /// Could not be read to the end; the records before the fault count.
     pub failed: BTreeMap<FailReason, u64>,
+}
+
+/// How far sessions lead back to whoever began them, over the records that some memory wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Lineage {
+    /// Records of role sessions.
+    pub sessions: u64,
+    /// Of these: the record that began the session had been seen (found by access key, or by principal and creation
+    /// date), or AWS names the Identity Center user.
+    pub linked: u64,
+    /// Records that handed out temporary credentials.
+    pub issued: u64,
+    /// Sessions whose origin turned up, or turned out to be another, after they had been asked for.
+    pub corrected: u64,
+}
+
+impl Lineage {
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: Lineage) {
+        self.sessions += other.sessions;
+        self.linked += other.linked;
+        self.issued += other.issued;
+        self.corrected += other.corrected;
+    }
+
+    /// The share of role sessions whose origin is known; `None` where there were none.
+    pub fn linked_ratio(&self) -> Option<f64> {
+        (self.sessions > 0).then(|| self.linked as f64 / self.sessions as f64)
+    }
 }
 
 impl Records {

@@ -7,6 +7,7 @@ use super::finding::Turned;
 use super::policy::{Bound, Policy, Stance, Suppression, UnknownDetector};
 use crate::alert::{Mode, Outcome, Severity};
 use crate::record::Record;
+use crate::record::derived::Fact;
 use crate::record::event::{Event, Text};
 use crate::record::path::FieldPath;
 use crate::sigma::{MatchScratch, RuleSet};
@@ -57,6 +58,24 @@ impl Catalog {
         let mut hits = Vec::new();
         self.rules.matches(record, &mut MatchScratch::default(), &mut hits);
         hits.iter().map(|i| self.detectors[*i as usize].name.as_str()).collect()
+    }
+
+    /// Captures that hold who stands behind a call.
+    pub fn actor_slots(&self) -> impl Iterator<Item = u16> {
+        let slots = self.captures.iter().zip(0u16..);
+        slots.filter(|(path, _)| path.fact() == Some(Fact::Actor)).map(|(_, slot)| slot)
+    }
+
+    /// The names of detectors that decide by who stands behind a call: without lineage they see roles, not actors.
+    pub fn need_lineage(&self) -> Vec<&str> {
+        let actor: Vec<u16> = self.actor_slots().collect();
+        let asks = |detector: &Detector| {
+            let DetectorKind::Correlation(correlation) = &detector.kind else { return false };
+            let mut slots =
+                correlation.bases.iter().flat_map(|base| base.group_by.iter().chain(&base.fields));
+            slots.any(|slot| actor.contains(slot))
+        };
+        self.detectors.iter().filter(|d| asks(d)).map(|d| d.name.as_str()).collect()
     }
 
     /// The detector of a name.

@@ -37,8 +37,7 @@ impl Turned {
 
     /// What it weighs while it waits, in bytes.
     pub fn weight(&self) -> usize {
-        let chain: usize = self.standing.chain.iter().map(|hop| 24 + hop.len()).sum();
-        128 + self.event.weight() + self.principal.id.len() + self.standing.actor.id.len() + chain
+        128 + self.event.weight() + self.principal.id.len() + self.standing.weight()
     }
 }
 

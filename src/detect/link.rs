@@ -1,21 +1,36 @@
 //! Who stands behind a session: the link table.
 //!
 //! Whoever is handed a temporary credential acts under another name from then on. Records that hand one out
-//! (`AssumeRole*`, `GetSessionToken`, `GetFederationToken`, console sign-ins) enter the table under the access key and
-//! under the session (principal and creation date; a console session changes its keys all the time). A caller who came
-//! from the table passes its own root on, so one look-up finds the root of a chain of any length.
+//! (`AssumeRole*`, `GetSessionToken`, `GetFederationToken`, console sign-ins and role switches) enter the table under
+//! the access key and under the session (principal and creation date; a console session changes its keys all the time).
+//! A caller who came from the table passes its own root on, so one look-up finds the root of a chain of any length. Where
+//! the caller was not known, the link remembers under which keys it may still turn up, and a look-up goes on from there.
 //!
-//! A look-up sees what was known in its own turn. What is learnt later changes nothing that was said before.
-//! No secret is kept: keys of the table are hashes of access key ids.
+//! A look-up sees what was known in its own turn. What is learnt later changes nothing that was said before: whoever was
+//! told that nothing is known is told again, by a [`Correction`]. No secret is kept: keys of the table are hashes of
+//! access key ids.
+//!
+//! A key that does not expire (`CreateAccessKey`) is no session: its calls are its user's. Who made it for another user is
+//! a hop of their chain, no more.
+
+pub mod inquiry;
+mod standing;
+pub mod waiting;
+
+pub use standing::{Confidence, Rank, Standing};
 
 use std::sync::Arc;
 
 use super::bounded::{Bounded, Limit};
 use crate::alert::{Identity, Outcome};
-use crate::hash;
 use crate::record::event::{Event, Text};
 use crate::record::principal::PrincipalKind;
+use crate::tally::Lineage;
 use crate::time::{Span, Timestamp};
+use inquiry::{
+    Ask, Inquiry, arn_key, hop, key_of, makes_key, neighbours, person_key, session_key, shared_key, token_key,
+};
+use waiting::{Change, Waiting, WaitingRoom};
 
 /// The longest life of a temporary credential: 36 hours (GetSessionToken, GetFederationToken).
 pub const EXPIRY: Span = Span(36 * 3_600);
@@ -23,133 +38,267 @@ pub const EXPIRY: Span = Span(36 * 3_600);
 /// The most hops that a chain shows; of a longer one the first and the last are kept.
 pub const CHAIN_MAX: usize = 8;
 
-/// Who stands behind a call, and how that is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The root of the chain.
-    pub actor: Identity,
-    /// How sure that is.
-    pub confidence: Confidence,
-    /// From the actor to the principal, one line a hop.
-    pub chain: Vec<String>,
-}
-
-/// How sure an actor is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Confidence {
-    /// Nothing but the principal itself is known.
-    #[default]
-    Unknown,
-    /// By a fact that may be shared or forged: a session's creation date, a source identity, a session name.
-    Likely,
-    /// By the credential itself.
-    Certain,
-}
-
-impl Confidence {
-    /// All of them, in order.
-    pub const ALL: [Confidence; 3] = [Confidence::Unknown, Confidence::Likely, Confidence::Certain];
-
-    /// The name in alerts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Confidence::Unknown => "unknown",
-            Confidence::Likely => "likely",
-            Confidence::Certain => "certain",
-        }
-    }
-}
+/// What waits for a link, and keys that do not expire, may each take this part of the table's room.
+const SIDE_SHARE: usize = 4;
 
 /// What a credential that was handed out leads back to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
-    /// The root of the chain.
-    pub actor: Identity,
-    /// Whether the record that handed it out knew no more of the caller than its account, as the log of a role's
-    /// owner does.
-    pub from_outside: bool,
-    /// How sure the root is, apart from this hop.
-    pub confidence: Confidence,
-    /// The hops up to the credential.
-    pub chain: Vec<String>,
+    /// The root of the chain as far as it was known, and the hops up to the credential.
+    pub standing: Standing,
+    /// Which link stands where there are several.
+    pub rank: Rank,
+    /// Where the root may still turn up; empty where it is known.
+    pub asks: Vec<Ask>,
+}
+
+/// A link was found after its session had been asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Correction {
+    /// The turn of the record that brought it.
+    pub turn: Timestamp,
+    /// That record's place in the total order.
+    pub sequence: u64,
+    /// Whom it concerns: [`Standing::awaits`].
+    pub subject: u128,
+    /// Who stands behind them.
+    pub standing: Arc<Standing>,
+}
+
+impl Correction {
+    /// The place in the total order from which on it holds.
+    pub fn rank(&self) -> (Timestamp, bool, u64) {
+        (self.turn, false, self.sequence)
+    }
+}
+
+/// What a look-up came to.
+struct Found {
+    standing: Standing,
+    /// Where something better may still turn up.
+    asks: Vec<Ask>,
+    is_linked: bool,
 }
 
 /// Credentials that were handed out, and to whom.
 #[derive(Debug)]
 pub struct LinkTable {
     links: Bounded<Arc<Link>>,
+    /// Long-term keys that somebody made for somebody else: how that came about.
+    made_keys: Bounded<Arc<Link>>,
+    waiting: WaitingRoom,
     /// Links that were forgotten because there were too many.
-    pub evicted: u64,
+    evicted: u64,
+    /// Sessions that were asked for, and how many were found.
+    tally: Lineage,
+    corrections: Vec<Correction>,
 }
 
 impl LinkTable {
     /// An empty table.
     pub fn new(limit: Limit) -> LinkTable {
-        LinkTable { links: Bounded::new(limit), evicted: 0 }
+        let side = limit.divided(SIDE_SHARE);
+        LinkTable {
+            links: Bounded::new(limit),
+            made_keys: Bounded::new(side),
+            waiting: WaitingRoom::new(side),
+            evicted: 0,
+            tally: Lineage::default(),
+            corrections: Vec::new(),
+        }
     }
 
     /// Finds who stands behind a call, then enters what the call hands out. Called in turn order.
-    pub fn follow(&mut self, event: &Event, principal: &Identity, turn: Timestamp) -> Standing {
-        let standing = self.standing(event, principal, turn);
-        let issues = event.get(Text::IssuedKey).is_some() || event.get(Text::IssuedPrincipal).is_some();
-        if issues && event.outcome == Outcome::Succeeded {
-            self.enter(event, principal, &standing, turn);
+    pub fn follow(
+        &mut self,
+        event: &Event,
+        principal: &Identity,
+        turn: Timestamp,
+        sequence: u64,
+    ) -> Standing {
+        self.waiting.turn_to(turn, sequence);
+        let inquiry = Inquiry::of(event, principal);
+        let mut found = self.answer(&inquiry, turn);
+        self.add_made_key(event, turn, &mut found.standing);
+        self.count(event, found.is_linked || inquiry.behalf.is_some());
+        if event.outcome == Outcome::Succeeded {
+            let news = self.enter(event, principal, &found, turn);
+            self.correct(&news, turn, sequence);
         }
-        standing
+        if !found.asks.is_empty() && !event.matches.is_empty() {
+            let subject = inquiry.subject();
+            found.standing.awaits = Some(subject);
+            let standing = Arc::new(found.standing.clone());
+            let keys = found.asks.iter().map(|ask| ask.key).collect();
+            self.waiting.wait(subject, turn, Waiting { inquiry, keys, standing });
+        }
+        found.standing
     }
 
-    fn standing(&self, event: &Event, principal: &Identity, turn: Timestamp) -> Standing {
-        let by_key = event.get(Text::AccessKey).and_then(|key| self.find(key_of(key), turn));
-        if let Some(link) = by_key {
-            return Standing::of(link, Confidence::Certain);
-        }
-        let by_session = event.get(Text::Session).and_then(|session| self.find(session_key(session), turn));
-        if let Some(link) = by_session {
-            return Standing::of(link, Confidence::Likely);
-        }
-        if let Some(source) = event.get(Text::SourceIdentity) {
-            let actor = Identity { id: source.to_owned(), kind: "source_identity".to_owned(), name: None };
-            return Standing { actor, confidence: Confidence::Likely, chain: Vec::new() };
-        }
-        let confidence = match event.principal_kind {
-            PrincipalKind::Account | PrincipalKind::Unknown | PrincipalKind::Anonymous => Confidence::Unknown,
-            PrincipalKind::Role if principal.id.contains(':') => Confidence::Likely,
-            PrincipalKind::Role => Confidence::Unknown,
-            _ => Confidence::Certain,
+    fn answer(&self, inquiry: &Inquiry, turn: Timestamp) -> Found {
+        let mut visited = Vec::new();
+        let mut found = match self.first(&inquiry.strong, turn, &mut visited) {
+            Some((link, issued, certainty)) => {
+                let (mut standing, mut asks) = self.root(link, issued, &mut visited);
+                standing.confidence = standing.confidence.min(certainty);
+                if link.rank == Rank::Outside {
+                    asks.extend_from_slice(&inquiry.strong);
+                }
+                Found { standing, asks, is_linked: true }
+            }
+            None => {
+                let mut asks = inquiry.strong.clone();
+                let by_name = self.first(&inquiry.weak, turn, &mut visited);
+                let standing = match by_name {
+                    Some((link, _, certainty)) => Standing {
+                        confidence: link.standing.confidence.min(certainty),
+                        guessed: link.standing.chain.len(),
+                        ..link.standing.clone()
+                    },
+                    None => inquiry.fallback.clone(),
+                };
+                if by_name.is_none() {
+                    asks.extend_from_slice(&inquiry.weak);
+                }
+                Found { standing, asks, is_linked: false }
+            }
         };
-        Standing { actor: principal.clone(), confidence, chain: Vec::new() }
-    }
-
-    fn find(&self, key: u128, turn: Timestamp) -> Option<&Arc<Link>> {
-        let is_alive = self.links.turn_of(key).is_some_and(|issued| issued.after(EXPIRY) >= turn);
-        self.links.get(key).filter(|_| is_alive)
-    }
-
-    fn enter(&mut self, event: &Event, principal: &Identity, caller: &Standing, turn: Timestamp) {
-        let mut chain = caller.chain.clone();
-        if chain.len() == CHAIN_MAX {
-            chain.remove(1);
+        let own = &inquiry.fallback;
+        if found.standing.actor == own.actor {
+            found.standing.confidence = found.standing.confidence.max(own.confidence);
         }
-        chain.push(hop(event, principal));
-        let from_outside = event.principal_kind == PrincipalKind::Account && caller.chain.is_empty();
-        let link = Link { actor: caller.actor.clone(), from_outside, confidence: caller.confidence, chain };
+        if let Some(user) = &inquiry.behalf {
+            found.standing.actor = user.clone();
+            found.standing.confidence = Confidence::Certain;
+            found.asks.clear();
+        }
+        if !inquiry.is_open {
+            found.asks.clear();
+        }
+        found
+    }
+
+    /// The first of these keys under which something is known, with its turn and how sure that is.
+    fn first(
+        &self,
+        asks: &[Ask],
+        turn: Timestamp,
+        visited: &mut Vec<u128>,
+    ) -> Option<(&Link, Timestamp, Confidence)> {
+        asks.iter().find_map(|ask| {
+            let issued = self.links.turn_of(ask.key).filter(|issued| issued.after(EXPIRY) >= turn)?;
+            let link = self.links.get(ask.key).filter(|_| !visited.contains(&ask.key))?;
+            visited.push(ask.key);
+            Some((link.as_ref(), issued, ask.certainty))
+        })
+    }
+
+    /// The root of a link: its own, or that of a caller who turned up after it. Follows at most [`CHAIN_MAX`] links, and
+    /// none twice: records may claim whatever circle they like.
+    fn root(&self, link: &Link, issued: Timestamp, visited: &mut Vec<u128>) -> (Standing, Vec<Ask>) {
+        let parent = match visited.len() <= CHAIN_MAX {
+            true => self.first(&link.asks, issued, visited),
+            false => None,
+        };
+        let Some((parent, issued, certainty)) = parent else {
+            return (link.standing.clone(), link.asks.clone());
+        };
+        let (mut standing, asks) = self.root(parent, issued, visited);
+        standing.confidence = standing.confidence.min(certainty);
+        link.standing.chain.iter().skip(link.standing.guessed).for_each(|hop| standing.push(hop.clone()));
+        (standing, asks)
+    }
+
+    /// Puts how a user's key came about before its calls, where somebody else made it.
+    fn add_made_key(&mut self, event: &Event, turn: Timestamp, standing: &mut Standing) {
+        if event.principal_kind != PrincipalKind::User || self.made_keys.is_empty() {
+            return;
+        }
+        let Some(key) = event.get(Text::AccessKey).map(key_of) else { return };
+        if let Some(link) = self.made_keys.get(key).map(Arc::clone) {
+            standing.chain.clone_from(&link.standing.chain);
+            self.made_keys.touch(key, turn, link.weight());
+        }
+    }
+
+    fn count(&mut self, event: &Event, is_linked: bool) {
+        if event.get(Text::IssuedKey).is_some() && !makes_key(event) && event.outcome == Outcome::Succeeded {
+            self.tally.issued += 1;
+        }
+        if event.principal_kind == PrincipalKind::Role && event.get(Text::Session).is_some() {
+            self.tally.sessions += 1;
+            self.tally.linked += u64::from(is_linked);
+        }
+    }
+
+    /// Enters what a call hands out; gives the keys under which there is now something new.
+    fn enter(&mut self, event: &Event, principal: &Identity, found: &Found, turn: Timestamp) -> Vec<u128> {
+        let mut news = Vec::new();
+        let [issued, session, arn, person] =
+            [Text::IssuedKey, Text::IssuedPrincipal, Text::IdentityArn, Text::Person].map(|c| event.get(c));
+        let is_outside = event.principal_kind == PrincipalKind::Account;
+        if issued.or(session).or(arn).or(person).is_none() {
+            return news;
+        }
+        let caller = Link { standing: found.standing.clone(), rank: Rank::Exact, asks: found.asks.clone() };
+        let mut link = caller.clone();
+        link.standing.push(hop(event, principal));
+        link.rank = if is_outside { Rank::Outside } else { Rank::Exact };
+        if makes_key(event) {
+            self.enter_made_key(event, principal, link, turn);
+            return news;
+        }
+        if let Some(id) = event.get(Text::SharedId).filter(|_| !is_outside) {
+            self.put(shared_key(id), turn, &Arc::new(caller), &mut news);
+        }
+        let near = arn.is_some().then(|| Arc::new(Link { rank: Rank::Near, ..link.clone() }));
         let link = Arc::new(link);
-        if let Some(key) = event.get(Text::IssuedKey) {
-            self.put(key_of(key), turn, &link);
+        if let Some(key) = issued {
+            self.put(key_of(key), turn, &link, &mut news);
         }
         // Written like the session column of the calls that will use it: the creation date of a session is the event
         // time of the call that made it.
-        if let Some(issued) = event.get(Text::IssuedPrincipal) {
-            self.put(session_key(issued), turn, &link);
+        if let Some(session) = session {
+            self.put(session_key(session), turn, &link, &mut news);
+            for session in near.iter().flat_map(|_| neighbours(session)) {
+                near.iter().for_each(|near| self.put(session_key(&session), turn, near, &mut news));
+            }
+        }
+        if let Some(arn) = arn {
+            let key = if event.text(Text::EventName) == "GetSigninToken" { token_key } else { arn_key };
+            self.put(key(arn), turn, &link, &mut news);
+        }
+        if let Some(name) = person.filter(|_| event.get(Text::BehalfOf).is_some()) {
+            self.put(person_key(name), turn, &link, &mut news);
+        }
+        news
+    }
+
+    /// Remembers who made a key for another user. It does not expire, so only the bound ends that.
+    fn enter_made_key(&mut self, event: &Event, principal: &Identity, link: Link, turn: Timestamp) {
+        let for_another = match event.get(Text::IssuedTo) {
+            Some(user) => {
+                event.principal_kind != PrincipalKind::User || principal.name.as_deref() != Some(user)
+            }
+            None => false,
+        };
+        let Some(key) = event.get(Text::IssuedKey).filter(|_| for_another) else { return };
+        self.made_keys.put(key_of(key), turn, link.weight(), Arc::new(link));
+        while self.made_keys.overflow().is_some() {
+            self.evicted += 1;
         }
     }
 
     /// Enters a link, unless a better one is there: both accounts of a cross-account call log it, and only the
     /// caller's knows who called.
-    fn put(&mut self, key: u128, turn: Timestamp, link: &Arc<Link>) {
+    fn put(&mut self, key: u128, turn: Timestamp, link: &Arc<Link>, news: &mut Vec<u128>) {
         while self.links.pop_before(turn.before(EXPIRY)).is_some() {}
-        if link.from_outside && self.find(key, turn).is_some() {
+        let before = self.links.get(key);
+        if before.is_some_and(|before| before.rank > link.rank) {
             return;
+        }
+        if before.is_none_or(|before| before != link) {
+            news.push(key);
         }
         self.links.put(key, turn, link.weight(), Arc::clone(link));
         while self.links.overflow().is_some() {
@@ -157,50 +306,86 @@ impl LinkTable {
         }
     }
 
-    /// What it knows, to save: (key, turn, link), in order.
-    pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, &Link)> {
-        self.links.entries().map(|(key, turn, _, link)| (key, turn, link.as_ref()))
+    /// Tells whoever waited for one of these keys.
+    fn correct(&mut self, news: &[u128], turn: Timestamp, sequence: u64) {
+        if news.is_empty() {
+            return;
+        }
+        for (subject, last, mut waiting) in self.waiting.called(news) {
+            let mut found = self.answer(&waiting.inquiry, last);
+            found.standing.awaits = (!found.asks.is_empty()).then_some(subject);
+            let is_news = !found.standing.says_the_same(&waiting.standing);
+            let standing = Arc::new(found.standing);
+            if is_news {
+                self.tally.corrected += 1;
+                let standing = Arc::clone(&standing);
+                self.corrections.push(Correction { turn, sequence, subject, standing });
+            }
+            waiting.keys = found.asks.iter().map(|ask| ask.key).collect();
+            waiting.standing = standing;
+            self.waiting.put(subject, last, waiting);
+        }
     }
 
-    /// Takes over what was saved.
-    pub fn learn(&mut self, key: u128, turn: Timestamp, link: Link) {
-        self.links.put(key, turn, link.weight(), Arc::new(link));
-        while self.links.overflow().is_some() {
+    /// Takes what was corrected since it was last asked, in the total order.
+    pub fn take_corrections(&mut self) -> Vec<Correction> {
+        std::mem::take(&mut self.corrections)
+    }
+
+    /// Takes what has changed since it was last asked of what subjects are told, in order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        self.waiting.take_changes()
+    }
+
+    /// What a subject that waited is told now.
+    pub fn standing_of(&self, subject: u128) -> Option<&Arc<Standing>> {
+        self.waiting.standing_of(subject)
+    }
+
+    /// Takes the numbers since they were last asked for.
+    pub fn take_tally(&mut self) -> Lineage {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// How many links were forgotten because there were too many.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// How many sessions are no longer waited for because there were too many.
+    pub fn given_up(&self) -> u64 {
+        self.waiting.evicted
+    }
+
+    /// What it knows, to save: (key, turn, link), in order; first of credentials, then of keys that do not expire.
+    pub fn entries(&self) -> [Vec<(u128, Timestamp, &Link)>; 2] {
+        [&self.links, &self.made_keys]
+            .map(|links| links.entries().map(|(key, turn, _, link)| (key, turn, link.as_ref())).collect())
+    }
+
+    /// What waits, to save: (subject, turn, what waits), in order.
+    pub fn waiting(&self) -> impl Iterator<Item = (u128, Timestamp, &Waiting)> {
+        self.waiting.entries()
+    }
+
+    /// Takes over a link that was saved.
+    pub fn learn(&mut self, key: u128, turn: Timestamp, link: Link, expires: bool) {
+        let links = if expires { &mut self.links } else { &mut self.made_keys };
+        links.put(key, turn, link.weight(), Arc::new(link));
+        while links.overflow().is_some() {
             self.evicted += 1;
         }
+    }
+
+    /// Takes over what waited when it was saved.
+    pub fn learn_waiting(&mut self, subject: u128, turn: Timestamp, waiting: Waiting) {
+        self.waiting.put(subject, turn, waiting);
+        self.waiting.take_changes();
     }
 }
 
 impl Link {
     fn weight(&self) -> usize {
-        let name = self.actor.name.as_ref().map_or(0, String::len);
-        let chain: usize = self.chain.iter().map(|hop| 24 + hop.len()).sum();
-        128 + self.actor.id.len() + self.actor.kind.len() + name + chain
+        128 + self.standing.weight() + self.asks.len() * 32
     }
-}
-
-impl Standing {
-    fn of(link: &Link, hop: Confidence) -> Standing {
-        Standing {
-            actor: link.actor.clone(),
-            confidence: hop.min(link.confidence),
-            chain: link.chain.clone(),
-        }
-    }
-}
-
-/// `sts:AssumeRole by user alice at 2026-01-02T03:04:05Z`.
-fn hop(event: &Event, principal: &Identity) -> String {
-    let service = event.text(Text::EventSource);
-    let service = service.strip_suffix(".amazonaws.com").unwrap_or(service);
-    let who = principal.name.as_deref().unwrap_or(&principal.id);
-    format!("{service}:{} by {} {who} at {}", event.text(Text::EventName), principal.kind, event.time)
-}
-
-fn key_of(access_key: &str) -> u128 {
-    hash::stable128_of(&["key", access_key])
-}
-
-fn session_key(session: &str) -> u128 {
-    hash::stable128_of(&["session", session])
 }

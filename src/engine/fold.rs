@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::duplicates::{Duplicates, ENTRIES_MAX, Verdict};
-use super::quiet::{Emission, Lines, Quiet};
+use super::quiet::{Emission, Lines, News, Quiet};
 use super::rounds;
 use super::scanned::{Line, Scanned};
 use super::sequence::{Held, Pace, Released, Sequencer};
@@ -112,6 +112,8 @@ pub struct Evictions {
     pub duplicates: u64,
     /// Credentials whose origin was forgotten.
     pub links: u64,
+    /// Sessions whose origin is no longer waited for.
+    pub late_links: u64,
     /// Roles whose session names were forgotten.
     pub roles: u64,
     /// Windows that were forgotten.
@@ -232,7 +234,8 @@ impl Fold {
         let before = self.evicted_before;
         Evictions {
             duplicates: before.duplicates + self.duplicates.evicted,
-            links: before.links + self.links.evicted,
+            links: before.links + self.links.evicted(),
+            late_links: before.late_links + self.links.given_up(),
             roles: before.roles + self.names.evicted,
             windows: before.windows + self.windows.evicted(),
             waiting: before.waiting + self.windows.passed_over(),
@@ -329,13 +332,18 @@ impl Fold {
         let released = std::mem::take(&mut self.released);
         debug_assert!(released.is_sorted_by_key(|r| r.turn), "turns never decrease");
         self.tally.records.scored += released.len() as u64;
-        let mut turned = rounds::link(released, &mut self.sequence, &mut self.names, &mut self.links);
+        let slots = &self.wiring.actor_slots;
+        let mut turned = rounds::link(released, &mut self.sequence, &mut self.names, &mut self.links, slots);
+        let (corrections, changes) = (self.links.take_corrections(), self.links.take_changes());
+        self.tally.lineage.add(self.links.take_tally());
         let mut findings = rounds::observe(&turned, &self.catalog);
         // Whatever comes later has its turn at the watermark or after it.
         let watermark = self.sequencer.watermark();
         self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, watermark);
         self.suppress(&mut findings, &turned);
-        self.quiet.take(&findings, &turned, &self.catalog, self.settings.lines, &mut self.emitted);
+        rounds::recall(&mut turned, &self.links, &changes);
+        let news = News { findings: &findings, turned: &turned, corrections: &corrections };
+        self.quiet.take(news, &self.catalog, self.settings.lines, &mut self.emitted);
     }
 
     /// Leaves out what the operator does not want to see. Correlations have heard it.
@@ -362,7 +370,7 @@ impl Fold {
         self.quiet.close_before(watermark, &self.catalog, self.settings.lines, &mut self.emitted);
         self.windows.forget(watermark, &self.wiring);
         let mut emitted = std::mem::take(&mut self.emitted);
-        emitted.sort_by_key(|emission| emission.place);
+        emitted.sort_by(Emission::in_order);
         step.alerts = emitted.into_iter().map(|emission| emission.alert).collect();
         self.tally.records.pending = self.sequencer.n_held() as u64;
         self.tally.records.hurried += std::mem::take(&mut self.sequencer.hurried);

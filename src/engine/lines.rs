@@ -13,10 +13,11 @@ use crate::record::context::Context;
 use crate::record::credential::{Credential, Mfa};
 use crate::record::entry_point::{EntryPoint, Os};
 use crate::record::event::{Event, EventBuilder, EventFacts, Text};
+use crate::record::lineage;
 use crate::record::parser::Parser;
 use crate::record::principal::{self, Principal};
 use crate::record::skim::{IdentityKey, Skim, Skimmer};
-use crate::record::value::{Datum, Value};
+use crate::record::value::Value;
 use crate::record::{Column, Record, without_api_date};
 use crate::sigma::MatchScratch;
 use crate::tally::{FilterReason, RejectReason};
@@ -217,7 +218,7 @@ impl Lens {
             add(&mut part.scanned.filtered, reason, 1);
             return true;
         }
-        if issues_credentials(source, name) || self.catalog.rules.may_match(skim, &self.context, scratch) {
+        if lineage::may_tie(source, name) || self.catalog.rules.may_match(skim, &self.context, scratch) {
             return false;
         }
         part.scanned.n_read += 1;
@@ -256,7 +257,7 @@ impl Lens {
             part.count(time, account.unwrap_or(""), region.unwrap_or(""), principal);
             self.catalog.rules.matches(&record, scratch, hits);
             let mut line = line_of(&record, raw, time);
-            if !hits.is_empty() || is_link(&record) {
+            if !hits.is_empty() || lineage::ties(&record) {
                 line.event = part.scanned.events.len() as u32;
                 let place = (part.scanned.object.clone(), position);
                 part.scanned.events.push(self.event(&record, time, place, hits, builder, wanted));
@@ -343,20 +344,6 @@ fn original_of<'a>(addendum: Value<'a>) -> Option<&'a str> {
     addendum.get_str("originalEventID").filter(|id| updates && !id.is_empty())
 }
 
-/// Whether a call may hand out credentials.
-#[inline]
-fn issues_credentials(source: &str, name: &str) -> bool {
-    source == "sts.amazonaws.com"
-        && (name.starts_with("Assume") || matches!(name, "GetSessionToken" | "GetFederationToken"))
-}
-
-/// Whether a record ties one identity to another: what the link table is made of.
-#[inline]
-fn is_link(record: &Record<'_>) -> bool {
-    issues_credentials(record.event_source(), record.event_name())
-        && record.response().is_some_and(|r| r.get("credentials").is_some())
-}
-
 fn put_texts(record: &Record<'_>, principal: &Principal, builder: &mut EventBuilder) {
     let identity = record.identity();
     let key = identity.and_then(|i| i.get_str("accessKeyId")).filter(|k| !k.is_empty());
@@ -375,21 +362,7 @@ fn put_texts(record: &Record<'_>, principal: &Principal, builder: &mut EventBuil
     builder.put(Text::Session, session.as_deref());
     builder.put(Text::AccessKey, key);
     builder.put(Text::SourceIdentity, source);
-    if is_link(record) {
-        put_issued(record, builder);
-    }
-}
-
-/// What a call to STS handed out: the access key, and the session (principal id and creation date) that will use it.
-fn put_issued(record: &Record<'_>, builder: &mut EventBuilder) {
-    let Some(response) = record.response() else { return };
-    let key = response.at(&["credentials", "accessKeyId"]).and_then(Value::as_str);
-    builder.put(Text::IssuedKey, key.filter(|k| !k.is_empty()));
-    let role = response.at(&["assumedRoleUser", "assumedRoleId"]);
-    let user = role.or_else(|| response.at(&["federatedUser", "federatedUserId"]));
-    if let (Some(Datum::Str(user)), Some(time)) = (user.map(Value::datum), record.time()) {
-        builder.put(Text::IssuedPrincipal, Some(&format!("{user}@{time}")));
-    }
+    lineage::put(record, principal, builder);
 }
 
 #[cfg(test)]

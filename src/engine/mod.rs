@@ -21,6 +21,7 @@ mod reasons;
 pub mod rounds;
 mod saved;
 mod saved_event;
+mod saved_link;
 mod saved_window;
 pub mod scan;
 pub mod scanned;

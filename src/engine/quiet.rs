@@ -4,11 +4,15 @@
 //! event time are one alert. A detector that speaks once per value stays quiet about it for a while after the first; what
 //! it would have said counts in that first alert.
 //!
+//! Who stands behind an open alert may turn up later ([`Correction`]): that is a revision of it, and its id stays.
+//!
 //! An alert closes a day of turn after its hour, or when there is no more room, or at the end. What leaves here has a
 //! place ([`Place`]) that depends on records alone: everything emitted in one step lies before everything emitted in
 //! the next, so the order of alerts does not show how the input was cut.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::document;
 use super::group::Group;
@@ -17,6 +21,7 @@ use crate::alert::Alert;
 use crate::detect::bounded::{Bounded, Limit};
 use crate::detect::catalog::{Catalog, Detector};
 use crate::detect::finding::{Finding, Turned};
+use crate::detect::link::Correction;
 use crate::hash;
 use crate::record::event::Text;
 use crate::time::{Span, Timestamp};
@@ -27,7 +32,7 @@ pub enum Lines {
     /// One, when it closes.
     #[default]
     Final,
-    /// One at counts 1, 2, 4, 8 … and when its severity rises, at once.
+    /// One at counts 1, 2, 4, 8 …, when its severity rises and when who stands behind it turns up, at once.
     Revisions,
     /// Both; the last only where something came after the last revision.
     All,
@@ -40,6 +45,28 @@ pub struct Emission {
     pub place: Place,
     /// The alert.
     pub alert: Alert,
+}
+
+impl Emission {
+    /// The one order of all that leaves; lines that one record caused about several alerts of a detector go by id.
+    pub fn in_order(&self, other: &Emission) -> Ordering {
+        (self.place, &self.alert.id, self.alert.revision).cmp(&(
+            other.place,
+            &other.alert.id,
+            other.alert.revision,
+        ))
+    }
+}
+
+/// What a batch brings.
+#[derive(Clone, Copy)]
+pub struct News<'a> {
+    /// What detectors found, in the total order.
+    pub findings: &'a [Finding],
+    /// The events that it is about.
+    pub turned: &'a [Turned],
+    /// Who turned out to stand behind sessions that were asked for before, in the total order.
+    pub corrections: &'a [Correction],
 }
 
 /// The place of an alert among all that leave.
@@ -64,12 +91,16 @@ pub struct Quiet {
 struct QuietShard {
     groups: Bounded<Group>,
     closing: BTreeSet<(Timestamp, u128)>,
+    /// (subject, alert): who waits for a correction.
+    awaiting: BTreeSet<(u128, u128)>,
+    /// How many corrections of this batch were seen.
+    n_corrected: usize,
     evicted: u64,
 }
 
 /// What a shard needs to know to work.
 struct Desk<'a> {
-    turned: &'a [Turned],
+    news: News<'a>,
     catalog: &'a Catalog,
     lines: Lines,
 }
@@ -78,25 +109,29 @@ impl Quiet {
     /// Nothing open.
     pub fn new(limit: Limit) -> Quiet {
         let limit = limit.divided(shards::SHARDS);
-        let shard = || QuietShard { groups: Bounded::new(limit), closing: BTreeSet::new(), evicted: 0 };
+        let shard = || QuietShard {
+            groups: Bounded::new(limit),
+            closing: BTreeSet::new(),
+            awaiting: BTreeSet::new(),
+            n_corrected: 0,
+            evicted: 0,
+        };
         Quiet { shards: shards::make(shard) }
     }
 
-    /// Takes the findings of a batch, in the total order.
-    pub fn take(
-        &mut self,
-        findings: &[Finding],
-        turned: &[Turned],
-        catalog: &Catalog,
-        lines: Lines,
-        out: &mut Vec<Emission>,
-    ) {
-        let desk = Desk { turned, catalog, lines };
+    /// Takes what a batch brings.
+    pub fn take(&mut self, news: News<'_>, catalog: &Catalog, lines: Lines, out: &mut Vec<Emission>) {
+        let News { findings, turned, corrections } = news;
+        let desk = Desk { news, catalog, lines };
         let spoken = findings.iter().filter(|f| catalog.detectors[f.detector as usize].speaks);
         let items = spoken.map(|f| (key_of(f, &turned[f.event as usize], catalog), f)).collect();
         out.extend(shards::run(&mut self.shards, items, |shard, key, finding, out| {
             shard.take(key, finding, &desk, out);
         }));
+        for shard in &mut self.shards {
+            shard.correct(corrections.len(), &desk, out);
+            shard.n_corrected = 0;
+        }
     }
 
     /// Closes what no record can reach any more.
@@ -107,7 +142,8 @@ impl Quiet {
         lines: Lines,
         out: &mut Vec<Emission>,
     ) {
-        let desk = Desk { turned: &[], catalog, lines };
+        let news = News { findings: &[], turned: &[], corrections: &[] };
+        let desk = Desk { news, catalog, lines };
         for shard in &mut self.shards {
             shard.close_before(watermark, &desk, out);
         }
@@ -127,10 +163,9 @@ impl Quiet {
     /// Takes over what was saved.
     pub fn learn(&mut self, key: u128, turn: Timestamp, group: Group) {
         let shard = &mut self.shards[shards::shard_of(key)];
-        shard.closing.insert((group.closes, key));
-        shard.groups.put(key, turn, group.weight(), group);
+        shard.open(key, turn, group);
         while let Some((key, group)) = shard.groups.overflow() {
-            shard.closing.remove(&(group.closes, key));
+            shard.forget(key, &group);
             shard.evicted += 1;
         }
     }
@@ -138,7 +173,11 @@ impl Quiet {
 
 impl QuietShard {
     fn take(&mut self, key: u128, finding: &Finding, desk: &Desk<'_>, out: &mut Vec<Emission>) {
-        let turned = &desk.turned[finding.event as usize];
+        let turned = &desk.news.turned[finding.event as usize];
+        // What the same record or an earlier one revealed about open alerts comes first.
+        let due = |c: &Correction| c.rank() <= turned.rank();
+        let n_due = desk.news.corrections[self.n_corrected..].iter().take_while(|c| due(c)).count();
+        self.correct(self.n_corrected + n_due, desk, out);
         let detector = &desk.catalog.detectors[finding.detector as usize];
         // Closed here as it would have been at the end of an earlier step, so that steps do not show.
         self.close_before(turned.turn, desk, out);
@@ -158,9 +197,7 @@ impl QuietShard {
         match self.groups.get_mut(key) {
             Some(group) => group.add(finding, turned, detector),
             None => {
-                let group = Group::open(finding, turned, detector);
-                self.closing.insert((group.closes, key));
-                self.groups.put(key, turned.turn, 0, group);
+                self.open(key, turned.turn, Group::open(finding, turned, detector));
             }
         }
         if let Some(group) = self.groups.get_mut(key) {
@@ -173,10 +210,63 @@ impl QuietShard {
             self.groups.touch(key, turned.turn, weight);
         }
         while let Some((key, mut group)) = self.groups.overflow() {
-            self.closing.remove(&(group.closes, key));
+            self.forget(key, &group);
             self.evicted += 1;
             out.extend(last_line(&mut group, cause(nth), desk));
             nth += 1;
+        }
+    }
+
+    /// Revises what waited for the corrections of the batch up to the `n`th.
+    fn correct(&mut self, n: usize, desk: &Desk<'_>, out: &mut Vec<Emission>) {
+        for correction in &desk.news.corrections[self.n_corrected.min(n)..n] {
+            let range = (correction.subject, 0)..=(correction.subject, u128::MAX);
+            let waiting: Vec<u128> = self.awaiting.range(range).map(|(_, key)| *key).collect();
+            for key in waiting {
+                self.correct_one(key, correction, desk, out);
+            }
+        }
+        self.n_corrected = self.n_corrected.max(n);
+    }
+
+    fn correct_one(&mut self, key: u128, correction: &Correction, desk: &Desk<'_>, out: &mut Vec<Emission>) {
+        // Closed by then, whether or not a step ended in between.
+        self.close_before(correction.turn, desk, out);
+        let (Some(last), Some(group)) = (self.groups.turn_of(key), self.groups.get_mut(key)) else { return };
+        let before = std::mem::replace(&mut group.standing, Arc::clone(&correction.standing));
+        if before.awaits != group.standing.awaits {
+            before.awaits.map(|subject| self.awaiting.remove(&(subject, key)));
+        }
+        let detector = group.detector;
+        let place = |nth| Place {
+            turn: correction.turn,
+            by_time: false,
+            sequence: correction.sequence,
+            detector,
+            nth,
+        };
+        if desk.lines != Lines::Final {
+            out.push(show(group, place(0), desk.catalog));
+        }
+        let weight = group.weight();
+        self.groups.touch(key, last, weight);
+        while let Some((key, mut group)) = self.groups.overflow() {
+            self.forget(key, &group);
+            self.evicted += 1;
+            out.extend(last_line(&mut group, place(1), desk));
+        }
+    }
+
+    fn open(&mut self, key: u128, turn: Timestamp, group: Group) {
+        self.closing.insert((group.closes, key));
+        self.awaiting.extend(group.standing.awaits.map(|subject| (subject, key)));
+        self.groups.put(key, turn, group.weight(), group);
+    }
+
+    fn forget(&mut self, key: u128, group: &Group) {
+        self.closing.remove(&(group.closes, key));
+        if let Some(subject) = group.standing.awaits {
+            self.awaiting.remove(&(subject, key));
         }
     }
 
@@ -193,7 +283,7 @@ impl QuietShard {
 
     fn close(&mut self, key: u128, place: Place, desk: &Desk<'_>, out: &mut Vec<Emission>) {
         if let Some(mut group) = self.groups.remove(key) {
-            self.closing.remove(&(group.closes, key));
+            self.forget(key, &group);
             out.extend(last_line(&mut group, place, desk));
         }
     }

@@ -5,6 +5,7 @@
 //! records were cut into batches and however many threads worked on the round before. The rounds of those that
 //! remember are in [`super::windows`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::sequence::Released;
@@ -12,6 +13,7 @@ use crate::alert::Identity;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::LinkTable;
+use crate::detect::link::waiting::Change;
 use crate::detect::names::SessionNames;
 use crate::record::event::{Event, Text};
 use crate::time::Timestamp;
@@ -23,11 +25,14 @@ pub fn link(
     sequence: &mut u64,
     names: &mut SessionNames,
     links: &mut LinkTable,
+    actor_slots: &[u16],
 ) -> Vec<Turned> {
-    let turned = released.into_iter().map(|Released { turn, late, event }| {
+    let turned = released.into_iter().map(|Released { turn, late, mut event }| {
         let principal = principal_of(&event, names, turn);
-        let standing = links.follow(&event, &principal, turn);
         *sequence += 1;
+        let standing = links.follow(&event, &principal, turn, *sequence);
+        // What is kept apart by actor is kept apart by the one who is linked, as of this turn.
+        actor_slots.iter().for_each(|slot| event.recapture(*slot, &standing.actor.id));
         Turned {
             sequence: *sequence,
             turn,
@@ -39,6 +44,28 @@ pub fn link(
         }
     });
     turned.collect()
+}
+
+/// Brings up to date what had waited and was decided by time passing: it is told now, and who stood behind it may have
+/// turned up in between. The table knows what came after that, too, so the batch's changes are looked through for what
+/// was known then.
+pub fn recall(turned: &mut [Turned], links: &LinkTable, changes: &[Change]) {
+    let mut by_subject: HashMap<u128, Vec<&Change>> = HashMap::new();
+    for turned in turned.iter_mut().filter(|turned| turned.by_time) {
+        let Some(subject) = turned.standing.awaits else { continue };
+        if by_subject.is_empty() {
+            changes.iter().for_each(|c| by_subject.entry(c.subject).or_default().push(c));
+        }
+        let is_later = |c: &&&Change| (c.place.0, false, c.place.1) > turned.rank();
+        let later = by_subject.get(&subject).and_then(|changes| changes.iter().find(is_later));
+        let known = match later {
+            Some(change) => change.before.as_ref(),
+            None => links.standing_of(subject),
+        };
+        if let Some(known) = known {
+            turned.standing = Arc::clone(known);
+        }
+    }
 }
 
 fn principal_of(event: &Event, names: &mut SessionNames, turn: Timestamp) -> Identity {

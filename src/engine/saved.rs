@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::{Fold, FoldSettings};
 use super::group::Group;
-use super::saved_event::{SavedEvent, SavedIdentity, named};
+use super::saved_event::{SavedEvent, SavedIdentity};
+use super::saved_link::{SavedLinks, SavedStanding};
 use super::saved_window::{SavedEvidence, SavedTold, SavedWindow};
 use super::sequence::Held;
 use crate::alert::{EVIDENCE_MAX, Severity};
 use crate::detect::catalog::Catalog;
-use crate::detect::link::{Confidence, Link, Standing};
 use crate::record::event::Text;
 use crate::time::Timestamp;
 
@@ -44,7 +44,7 @@ pub(super) struct Saved {
     seen_floor: u32,
     seen: Vec<(u64, u32, u32)>,
     roles: Vec<(u128, i64, Vec<u64>)>,
-    links: Vec<SavedLink>,
+    links: SavedLinks,
     windows: Vec<SavedWindow>,
     groups: Vec<SavedGroup>,
 }
@@ -60,25 +60,13 @@ struct SavedHeld {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedLink {
-    key: u128,
-    turn: i64,
-    actor: SavedIdentity,
-    from_outside: bool,
-    confidence: String,
-    chain: Vec<String>,
-}
-
-#[derive(Serialize, Deserialize)]
 struct SavedGroup {
     key: u128,
     turn: i64,
     detector: u32,
     opening: SavedEvent,
     principal: SavedIdentity,
-    actor: SavedIdentity,
-    confidence: String,
-    chain: Vec<String>,
+    standing: SavedStanding,
     apart: Option<String>,
     sequence: u64,
     closes: i64,
@@ -119,7 +107,7 @@ impl Saved {
             seen_floor,
             seen,
             roles: fold.names.entries().map(|(key, turn, names)| (key, turn.0, names.to_vec())).collect(),
-            links: fold.links.entries().map(|(key, turn, link)| SavedLink::of(key, turn, link)).collect(),
+            links: SavedLinks::of(&fold.links),
             windows: fold
                 .windows
                 .entries()
@@ -144,9 +132,7 @@ impl Saved {
         for (key, turn, names) in self.roles {
             fold.names.learn(key, time(turn), names);
         }
-        for link in self.links {
-            fold.links.learn(link.key, time(link.turn), link.into_link());
-        }
+        self.links.teach(&mut fold.links);
         for window in self.windows {
             let (key, turn, window) = window.into_window(&translation);
             fold.windows.learn(key, turn, window, &fold.catalog, &fold.wiring);
@@ -210,28 +196,6 @@ impl SavedHeld {
     }
 }
 
-impl SavedLink {
-    fn of(key: u128, turn: Timestamp, link: &Link) -> SavedLink {
-        SavedLink {
-            key,
-            turn: turn.0,
-            actor: SavedIdentity::of(&link.actor),
-            from_outside: link.from_outside,
-            confidence: link.confidence.name().to_owned(),
-            chain: link.chain.clone(),
-        }
-    }
-
-    fn into_link(self) -> Link {
-        Link {
-            actor: self.actor.into_identity(),
-            from_outside: self.from_outside,
-            confidence: named(&Confidence::ALL, Confidence::name, &self.confidence),
-            chain: self.chain,
-        }
-    }
-}
-
 impl SavedGroup {
     fn of(key: u128, turn: Timestamp, group: &Group, catalog: &Catalog) -> SavedGroup {
         SavedGroup {
@@ -240,9 +204,7 @@ impl SavedGroup {
             detector: group.detector,
             opening: SavedEvent::of(&group.opening, catalog),
             principal: SavedIdentity::of(&group.principal),
-            actor: SavedIdentity::of(&group.standing.actor),
-            confidence: group.standing.confidence.name().to_owned(),
-            chain: group.standing.chain.clone(),
+            standing: SavedStanding::of(&group.standing),
             apart: group.apart.as_deref().map(str::to_owned),
             sequence: group.sequence,
             closes: group.closes.0,
@@ -266,11 +228,7 @@ impl SavedGroup {
             detector,
             opening: Arc::new(self.opening.into_event(translation)),
             principal: Arc::new(self.principal.into_identity()),
-            standing: Arc::new(Standing {
-                actor: self.actor.into_identity(),
-                confidence: named(&Confidence::ALL, Confidence::name, &self.confidence),
-                chain: self.chain,
-            }),
+            standing: Arc::new(self.standing.into_standing()),
             apart: self.apart.map(Box::from),
             sequence: self.sequence.min(COUNT_MAX),
             closes: time(self.closes),

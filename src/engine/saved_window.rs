@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::saved::{COUNT_MAX, Translation, time};
-use super::saved_event::{SavedEvent, SavedIdentity, named};
+use super::saved_event::{SavedEvent, SavedIdentity};
+use super::saved_link::SavedStanding;
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
 use crate::detect::hyperloglog::HyperLogLog;
-use crate::detect::link::{Confidence, Standing};
 use crate::detect::window::absence::AbsenceWindow;
 use crate::detect::window::count::CountWindow;
 use crate::detect::window::distinct::DistinctWindow;
@@ -69,9 +69,7 @@ struct SavedTurned {
     late: bool,
     event: SavedEvent,
     principal: SavedIdentity,
-    actor: SavedIdentity,
-    confidence: String,
-    chain: Vec<String>,
+    standing: SavedStanding,
 }
 
 /// What a detector told, without its evidence.
@@ -177,9 +175,7 @@ impl SavedTurned {
             late: turned.late,
             event: SavedEvent::of(&turned.event, catalog),
             principal: SavedIdentity::of(&turned.principal),
-            actor: SavedIdentity::of(&turned.standing.actor),
-            confidence: turned.standing.confidence.name().to_owned(),
-            chain: turned.standing.chain.clone(),
+            standing: SavedStanding::of(&turned.standing),
         }
     }
 
@@ -191,11 +187,7 @@ impl SavedTurned {
             late: self.late,
             event: Arc::new(self.event.into_event(translation)),
             principal: Arc::new(self.principal.into_identity()),
-            standing: Arc::new(Standing {
-                actor: self.actor.into_identity(),
-                confidence: named(&Confidence::ALL, Confidence::name, &self.confidence),
-                chain: self.chain,
-            }),
+            standing: Arc::new(self.standing.into_standing()),
         }
     }
 }

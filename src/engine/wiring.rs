@@ -18,6 +18,8 @@ pub struct Wiring {
     pub rounds: u8,
     /// After this span without a finding, a window is as good as new.
     pub horizon: Span,
+    /// Captures that hold the actor.
+    pub actor_slots: Vec<u16>,
 }
 
 /// A correlation that rests on a detector.
@@ -42,6 +44,7 @@ impl Wiring {
             by_fingerprint: catalog.detectors.iter().map(|d| d.fingerprint).zip(0..).collect(),
             rounds: catalog.detectors.iter().map(Detector::round).max().unwrap_or(1),
             horizon: SLACK,
+            actor_slots: catalog.actor_slots().collect(),
         };
         for (i, detector) in catalog.detectors.iter().enumerate() {
             let Some(correlation) = correlation_of(detector) else { continue };

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::credential::{Credential, Mfa};
 use super::entry_point::{EntryPoint, Os};
 use super::grant::Grants;
+use super::lineage;
 use super::network::{SourceKind, is_global_service};
 use super::principal::{self, Principal};
 use super::value::{Datum, Value};
@@ -139,17 +140,14 @@ pub fn action(record: &Record<'_>) -> Option<String> {
 }
 
 /// Who stands behind a call as far as the record itself tells: the source identity, the Identity Center user, else the
-/// principal. What the link table knows comes on top of it, in alerts.
+/// principal. What the link table knows comes on top of it, in alerts and where correlations group by it.
 pub fn actor(record: &Record<'_>) -> String {
     let identity = record.identity();
     let source = identity.and_then(|i| i.at(&["sessionContext", "sourceIdentity"])).and_then(Value::as_str);
     if let Some(source) = source.filter(|s| !s.is_empty()) {
         return source.to_owned();
     }
-    if let Some(user) = identity.and_then(|i| i.at(&["onBehalfOf", "userId"])).and_then(Value::as_str) {
-        return format!("idc:{user}");
-    }
-    Principal::of(record).id
+    lineage::principal_behind(record).unwrap_or_else(|| Principal::of(record).id)
 }
 
 /// The kind of machine whose credentials a session uses: `ec2`, `lambda`, `ecs`; `None` for other sessions.

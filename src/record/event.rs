@@ -31,7 +31,8 @@ macro_rules! text_columns {
 
 text_columns! {
     EventId, EventSource, EventName, Account, Region, SourceIp, UserAgent, PrincipalId, PrincipalName, Session,
-    AccessKey, SourceIdentity, IssuedKey, IssuedPrincipal,
+    AccessKey, SourceIdentity, IssuedKey, IssuedPrincipal, IssuedTo, IdentityArn, SwitchedFrom, SharedId, Person,
+    BehalfOf, Host,
 }
 
 /// One record, after its JSON is gone.
@@ -153,8 +154,22 @@ impl Event {
         self.text.get(start as usize..end as usize)
     }
 
+    /// Puts another value in the place of a captured one. What was captured is gone afterwards.
+    pub fn recapture(&mut self, slot: u16, value: &str) {
+        let Ok(i) = self.captures.binary_search_by_key(&slot, |(s, _)| *s) else { return };
+        if self.captured(slot) == Some(value) {
+            return;
+        }
+        let value = &value[..value.floor_char_boundary(TEXT_MAX)];
+        let start = self.text.len() as u32;
+        let mut text = std::mem::take(&mut self.text).into_string();
+        text.push_str(value);
+        self.captures[i].1 = (start, text.len() as u32);
+        self.text = text.into();
+    }
+
     /// What it weighs while it waits, in bytes: an estimate that depends on its content alone.
     pub fn weight(&self) -> usize {
-        256 + self.text.len() + self.matches.len() * 4 + self.captures.len() * 12
+        340 + self.text.len() + self.matches.len() * 4 + self.captures.len() * 12
     }
 }

@@ -13,6 +13,7 @@ pub mod entry_point;
 pub mod event;
 pub mod grant;
 pub mod json_text;
+pub mod lineage;
 pub mod network;
 pub mod outcome;
 pub mod parser;

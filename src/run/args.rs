@@ -77,7 +77,7 @@ pub struct Replay {
     /// Exit with status 1 where there is an alert of this level or above, shown or not
     #[arg(long, value_name = "LEVEL", env = "TRAILHOUND_FAIL_ON", value_parser = severity(), help_heading = "Output")]
     pub fail_on: Option<Severity>,
-    /// Show an alert each time it grows, not only in its final form
+    /// Show an alert each time it grows or who stands behind it turns up, not only in its final form
     #[arg(long, help_heading = "Output")]
     pub revisions: bool,
     /// The form of the summary on standard error

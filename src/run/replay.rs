@@ -41,6 +41,7 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
     if !args.quiet {
         pack::say_warnings(&loaded.warnings);
     }
+    let need_lineage = loaded.catalog.need_lineage().into_iter().map(str::to_owned).collect();
     let config::Settings { context, mut engine, output, modes, suppressions } = settings;
     pack::obey(&mut loaded.catalog, modes, suppressions.as_deref())?;
     let expired = expired(&loaded.catalog, now());
@@ -61,7 +62,7 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
         sink: open_sink(args, output.format)?,
         rejects: open_rejects(args)?,
         progress: Progress::new(plan.bytes, !args.quiet && !args.no_progress && io::stderr().is_terminal()),
-        summary: Summary { expired, ..Summary::default() },
+        summary: Summary { expired, need_lineage, ..Summary::default() },
         min_severity: output.min_severity.unwrap_or(Severity::Informational),
         has_revisions: args.revisions,
     };
@@ -187,10 +188,11 @@ impl Run {
 
 /// What the engine's memories had to let go, by what the configuration calls it.
 fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
-    let Evictions { duplicates, links, roles, windows, waiting, groups } = engine.evictions();
+    let Evictions { duplicates, links, late_links, roles, windows, waiting, groups } = engine.evictions();
     vec![
         ("records that could be seen again (duplicates_max)", duplicates),
         ("credentials' origins (links_max)", links),
+        ("sessions that waited for their origin (links_max)", late_links),
         ("roles' session names (roles_max)", roles),
         ("windows of correlations (windows_max)", windows),
         ("findings that lacked something, beyond 16 under one key", waiting),

@@ -70,7 +70,7 @@ impl Extension {
                 "version" => extension.version = text(value, faults),
                 "denied" => extension.denied = denied(value, faults),
                 "outcomes" => extension.outcomes = outcomes(value, faults),
-                "group" => extension.group = text(value, faults),
+                "group" => extension.group = kept_apart(value, faults),
                 "once" => extension.once = once(value, faults),
                 "mode" => extension.mode = mode(value, faults),
                 "enabled" => extension.is_enabled = switch(key, value, faults).unwrap_or(true),
@@ -107,6 +107,17 @@ fn text(node: &Node, faults: &mut Faults) -> Option<String> {
         faults.error(node.place, "this must be text", "write a value, or drop the key");
     }
     text.map(str::to_owned)
+}
+
+/// A field that keeps alerts apart. Who stands behind a call may turn up later, and an alert's id is for ever.
+fn kept_apart(node: &Node, faults: &mut Faults) -> Option<String> {
+    let field = text(node, faults)?;
+    if field == "trail.actor" {
+        let message = "`trail.actor` cannot keep alerts apart: an alert's id never depends on the actor";
+        faults.error(node.place, message, "name `trail.principal`, or group a correlation by `trail.actor`");
+        return None;
+    }
+    Some(field)
 }
 
 fn denied(node: &Node, faults: &mut Faults) -> Option<Denied> {
@@ -171,7 +182,7 @@ fn once(node: &Node, faults: &mut Faults) -> Option<Once> {
         return None;
     };
     let within = span(within, faults)?;
-    Some(Once { per: node.get("per").and_then(|n| text(n, faults)), within })
+    Some(Once { per: node.get("per").and_then(|n| kept_apart(n, faults)), within })
 }
 
 /// Reads a span of time that is longer than nothing.

@@ -16,7 +16,7 @@ use crate::alert::{Alert, Mode, Severity};
 use crate::decode::Reject;
 use crate::engine::scanned as engine;
 use crate::object::ObjectId;
-use crate::tally::Tally;
+use crate::tally::{Lineage, Tally};
 use crate::time::Timestamp;
 
 /// Principals that are counted by name; beyond that alerts count under nobody.
@@ -84,6 +84,8 @@ pub struct Summary {
     pub evicted: Vec<(&'static str, u64)>,
     /// Suppressions that have ended, for people: where they stand, when they ended, who answers for them.
     pub expired: Vec<String>,
+    /// Detectors that decide by who stands behind a call, by name.
+    pub need_lineage: Vec<String>,
     /// The first rejects, for people.
     pub rejects: Vec<(ObjectId, Reject)>,
     /// How long it took.
@@ -168,6 +170,17 @@ struct Json<'a> {
     records_per_second: u64,
     peak_memory_bytes: Option<u64>,
     interrupted: bool,
+    lineage_linked_ratio: Option<f64>,
+    lineage: JsonLineage<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonLineage<'a> {
+    sessions: u64,
+    linked: u64,
+    issued: u64,
+    corrected: u64,
+    blinded: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -239,8 +252,27 @@ impl Summary {
             records_per_second: self.records_per_second(),
             peak_memory_bytes: self.peak_memory_bytes,
             interrupted: self.interrupted,
+            lineage_linked_ratio: self.tally.lineage.linked_ratio().map(|r| (r * 1e4).round() / 1e4),
+            lineage: self.json_lineage(),
         };
         ndjson::write_line(out, &json)
+    }
+
+    fn json_lineage(&self) -> JsonLineage<'_> {
+        let Lineage { sessions, linked, issued, corrected } = self.tally.lineage;
+        JsonLineage { sessions, linked, issued, corrected, blinded: self.blinded() }
+    }
+
+    /// Whether sessions of roles were seen and nothing of how they began, as in a trail that leaves read events out:
+    /// AssumeRole is one.
+    pub fn lacks_lineage(&self) -> bool {
+        let lineage = &self.tally.lineage;
+        lineage.sessions > 0 && lineage.issued == 0
+    }
+
+    /// Detectors that cannot do their work for want of lineage.
+    pub fn blinded(&self) -> &[String] {
+        if self.lacks_lineage() { &self.need_lineage } else { &[] }
     }
 
     /// Objects that held nothing for us, by reason, the source's among them.
@@ -317,6 +349,8 @@ mod tests {
                 "accounts",
                 "alerts",
                 "interrupted",
+                "lineage",
+                "lineage_linked_ratio",
                 "objects",
                 "peak_memory_bytes",
                 "principals",
@@ -333,6 +367,20 @@ mod tests {
         assert_eq!(json["alerts"]["by_severity"]["high"], 1);
         assert_eq!(json["records_per_second"], 500);
         assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
+    }
+
+    #[test]
+    fn the_ratio_is_null_without_sessions_and_else_a_share() {
+        let ratio = |lineage: Lineage| {
+            let mut summary = summary();
+            summary.tally.lineage = lineage;
+            let mut line = Vec::new();
+            summary.write_json(&mut line).unwrap();
+            let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            json["lineage_linked_ratio"].clone()
+        };
+        assert!(ratio(Lineage::default()).is_null());
+        assert_eq!(ratio(Lineage { sessions: 3, linked: 2, ..Lineage::default() }), 0.6667);
     }
 
     #[test]

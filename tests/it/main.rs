@@ -9,6 +9,7 @@ mod engine;
 mod engine_memory;
 mod engine_state;
 mod engine_world;
+mod lineage;
 mod quality;
 mod record;
 mod replay;

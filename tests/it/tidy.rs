@@ -274,6 +274,22 @@ fn every_exit_status_and_reason_is_in_the_readme() {
     }
 }
 
+#[test]
+fn every_field_of_the_summary_is_in_the_readme() {
+    let mut line = Vec::new();
+    trailhound::sink::summary::Summary::default().write_json(&mut line).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
+    let readme = read("README.md");
+    let section = readme.split("\n## ").find(|s| s.starts_with("The summary")).unwrap();
+    for (field, value) in json.as_object().unwrap() {
+        let row = section.lines().find(|l| l.starts_with("| `") && l.contains(&format!("`{field}`")));
+        let row = row.unwrap_or_else(|| panic!("`{field}` has no row in README.md"));
+        for (inner, _) in value.as_object().into_iter().flatten() {
+            assert!(row.contains(&format!("`{inner}`")), "`{field}.{inner}` is not in README.md");
+        }
+    }
+}
+
 /// The slugs of the detectors on disk.
 fn slugs() -> BTreeSet<String> {
     let mut slugs = BTreeSet::new();

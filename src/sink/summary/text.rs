@@ -9,6 +9,8 @@ use crate::time::Span;
 
 /// How many detectors and principals are named.
 const TOP: usize = 5;
+/// How many detectors are named that lack what they decide by.
+const BLINDED_NAMED_MAX: usize = 20;
 /// Above this share of late records, in percent, order suffers and the remedy is named.
 const LATE_PERCENT_MAX: u64 = 1;
 
@@ -29,6 +31,7 @@ impl Summary {
         line("suppressed", top(self.tally.suppressed.iter()));
         line("detectors", top(self.alerts.by_detector.iter()));
         line("principals", top(self.alerts.by_principal.iter()));
+        line("lineage", self.lineage());
         line("speed", self.speed());
         for warning in self.warnings() {
             line("warning", warning);
@@ -99,6 +102,39 @@ impl Summary {
         }
     }
 
+    fn lineage(&self) -> String {
+        let lineage = &self.tally.lineage;
+        let Some(ratio) = lineage.linked_ratio() else { return String::new() };
+        let mut words = format!(
+            "{} of {} records of role sessions that detectors wanted lead back to where the session began ({:.1} %)",
+            grouped(lineage.linked),
+            grouped(lineage.sessions),
+            ratio * 100.0
+        );
+        if lineage.corrected > 0 {
+            words.push_str(&format!("; {} origins turned up later", grouped(lineage.corrected)));
+        }
+        words
+    }
+
+    /// What is not seen where nobody logs how sessions begin.
+    fn blindness(&self) -> String {
+        let blinded = self.blinded();
+        let names: Vec<String> =
+            blinded.iter().take(BLINDED_NAMED_MAX).map(|n| inert::plain(n).into()).collect();
+        let rest = blinded.len() - names.len();
+        let blinds = match (names.is_empty(), rest) {
+            (true, _) => {
+                "no detector in force depends on that, but alerts show roles and not who used them".to_owned()
+            }
+            (_, 0) => format!("this blinds {}", names.join(", ")),
+            _ => format!("this blinds {} and {} more", names.join(", "), grouped(rest as u64)),
+        };
+        format!(
+            "no AssumeRole was seen although roles were used: a trail of write events alone leaves it out, and who stands behind a role stays unknown; {blinds}"
+        )
+    }
+
     fn speed(&self) -> String {
         let mut words =
             format!("{} records/s, {:.1} s", grouped(self.records_per_second()), self.elapsed.as_secs_f64());
@@ -120,6 +156,9 @@ impl Summary {
             warnings.push(format!(
                 "{percent:.1} % of the records came too late to be put in order; a larger --lateness mends that"
             ));
+        }
+        if self.lacks_lineage() {
+            warnings.push(self.blindness());
         }
         if records.hurried > 0 {
             warnings.push(format!(
@@ -230,6 +269,20 @@ mod tests {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_text_says_what_is_not_seen_where_no_role_was_seen_assumed() {
+        let mut summary = summary();
+        assert!(!summary.to_text().contains("AssumeRole"));
+        summary.tally.lineage.sessions = 4;
+        assert!(summary.to_text().contains("no detector in force depends on that"));
+        summary.need_lineage = vec!["chain-of-two".to_owned(), "chain-of-\u{1b}three".to_owned()];
+        let text = summary.to_text();
+        assert!(text.contains("this blinds chain-of-two, chain-of-"), "{text}");
+        assert!(!text.contains('\u{1b}') && text.contains("0 of 4 records of role sessions"), "{text}");
+        summary.tally.lineage.issued = 1;
+        assert!(!summary.to_text().contains("blinds"));
     }
 
     #[test]

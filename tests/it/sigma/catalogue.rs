@@ -194,6 +194,14 @@ fn fingerprints_follow_meaning_and_nothing_else() {
 }
 
 #[test]
+fn an_alert_is_never_kept_apart_by_its_actor() {
+    for key in ["group: trail.actor", "once: {per: trail.actor, within: 1d}"] {
+        let messages = messages(&rule(1, "a", "x", key));
+        assert!(messages[0].contains("an alert's id never depends on the actor"), "{messages:?}");
+    }
+}
+
+#[test]
 fn all_faults_of_all_files_come_at_once() {
     let mut loader = CatalogLoader::new();
     loader.file("a.yml", "title: a\ndetection: {s: {x|bogus: 1}, condition: s or t}\n");
