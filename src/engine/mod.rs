@@ -15,6 +15,7 @@ pub mod duplicates;
 pub mod fold;
 pub mod group;
 pub mod lines;
+mod part;
 mod pipeline;
 pub mod quiet;
 mod reasons;

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::lines::{Admission, Lens, Part};
+use super::lines::{Admission, Lens};
+use super::part::Part;
 use super::scanned::Scanned;
 use crate::decode::{self, Fate, Limits, Reject, Splitting, Visitor, Workspace};
 use crate::detect::catalog::Catalog;

@@ -1,9 +1,11 @@
 //! Talking to whoever started us.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::status::{Failure, Status};
 use crate::sink::{Look, SinkError, Target, table};
+use crate::time::Timestamp;
 
 /// Says something on standard error. Where nobody listens there, nothing can be done about it.
 pub fn say(text: &str) {
@@ -40,4 +42,10 @@ pub fn peak_memory_bytes() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kibibytes << 10)
+}
+
+/// What time it is.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX / 4))
 }

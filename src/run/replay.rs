@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use super::args::{Replay, SummaryForm};
 use super::progress::Progress;
@@ -44,12 +44,12 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
     let need_lineage = loaded.catalog.need_lineage().into_iter().map(str::to_owned).collect();
     let config::Settings { context, mut engine, output, modes, suppressions } = settings;
     pack::obey(&mut loaded.catalog, modes, suppressions.as_deref())?;
-    let expired = expired(&loaded.catalog, now());
+    let expired = expired(&loaded.catalog, console::now());
     engine.admission = admission(args)?;
     engine.fold.lines = if args.revisions { Lines::All } else { Lines::Final };
     let mut engine = start(args.state.as_deref(), Arc::new(loaded.catalog), Arc::new(context), engine)?;
 
-    let source = source::Settings::new(paths(args)?, now());
+    let source = source::Settings::new(paths(args)?, console::now());
     let mut plan = Plan::new(&source);
     refuse_overwriting(&plan, args)?;
     let store = args.save_state.as_ref().map(Store::new);
@@ -251,11 +251,6 @@ fn paths(args: &Replay) -> Result<Vec<String>, Failure> {
         }
         true => Ok(vec!["-".to_owned()]),
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX / 4))
 }
 
 /// An engine with empty memories, or with those of the newest snapshot.

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use comfy_table::Cell;
 use serde_json::json;
@@ -65,9 +64,7 @@ struct Noise {
 
 impl Estimate {
     fn of(paths: &[String], mut engine: Engine) -> Result<Estimate, Failure> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started = Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX / 4));
-        let source = source::Settings::new(paths.to_vec(), started);
+        let source = source::Settings::new(paths.to_vec(), console::now());
         let plan = Plan::new(&source);
         let mut estimate = Estimate { n_lost: plan.missed.len() as u64, ..Estimate::default() };
         let loader = Loader::start(plan.items, &source, Stop::default())
