@@ -107,7 +107,7 @@ pub enum DetectorKind {
     /// By one record.
     Rule,
     /// By findings over time.
-    Correlation(Correlation),
+    Correlation(Box<Correlation>),
 }
 
 /// Stay quiet about a value for a while after it was shown once.
@@ -120,7 +120,7 @@ pub struct Once {
 }
 
 /// Findings over time, of other detectors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Correlation {
     /// What is asked of them.
     pub kind: CorrelationKind,
@@ -130,6 +130,10 @@ pub struct Correlation {
     pub n_roles: u16,
     /// The field whose values count, as it is written; for the reasons of an alert.
     pub field: String,
+    /// The fields that it groups by, as they are written.
+    pub group_by: String,
+    /// The fields that make peers, as they are written; empty where nobody is asked.
+    pub peers: String,
     /// The sliding window.
     pub timespan: Span,
     /// The condition on the number.
@@ -143,7 +147,7 @@ pub struct Correlation {
 }
 
 /// A detector that a correlation rests on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
     /// Its index in the catalogue.
     pub detector: usize,
@@ -155,12 +159,15 @@ pub struct Base {
     pub group_by: Vec<u16>,
     /// The captures that hold the value that counts.
     pub fields: Vec<u16>,
+    /// The captures that say whose habit is asked while a key's own is still learned.
+    pub peers: Vec<u16>,
 }
 
 /// What a correlation asks.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum CorrelationKind {
     /// How many findings there are.
+    #[default]
     EventCount,
     /// How many distinct values.
     ValueCount,
@@ -178,6 +185,31 @@ pub enum CorrelationKind {
     TemporalOrdered,
     /// Whether role 0 found something and role 1 did not.
     Absence(Side),
+    /// Whether the value is new to its key.
+    NewValue(Learning),
+}
+
+impl CorrelationKind {
+    /// Whether it compares with a habit, which is somebody's: a record that lacks a part of the key is nobody's.
+    pub fn is_behaviour(self) -> bool {
+        matches!(self, CorrelationKind::NewValue(_))
+    }
+}
+
+/// When a habit is one: both must be met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Learning {
+    /// After so many records.
+    pub events: u64,
+    /// After so long a time.
+    pub age: Span,
+}
+
+impl Learning {
+    /// Whether a habit that began some time ago, and rests on so many records, is one.
+    pub fn is_over(self, n: u64, age: i64) -> bool {
+        n >= self.events && age >= self.age.0
+    }
 }
 
 /// Where, seen from a finding, something is missing.

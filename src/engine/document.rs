@@ -3,7 +3,11 @@
 //! Text from records stands in it as written: making it harmless is for whoever shows it.
 
 use super::group::Group;
+use super::habits;
 use super::reasons::reasons;
+use super::wiring::correlation_of;
+use std::collections::BTreeMap;
+
 use crate::alert::{Alert, DetectorRef, Kind, SCHEMA, Source};
 use crate::detect::catalog::{Catalog, Detector};
 use crate::hash;
@@ -48,12 +52,19 @@ pub(super) fn alert(group: &Group, catalog: &Catalog) -> Alert {
         first_seen: group.first_seen,
         last_seen: group.last_seen,
         reasons: reasons(group, detector, catalog),
-        baseline: Default::default(),
+        baseline: baseline(group, detector),
         evidence: group.evidence.clone(),
         risk: Default::default(),
         techniques: detector.techniques.clone(),
         tags: detector.tags.clone(),
         references: detector.references.clone(),
+    }
+}
+
+fn baseline(group: &Group, detector: &Detector) -> BTreeMap<String, serde_json::Value> {
+    match (&group.told, correlation_of(detector)) {
+        (Some(told), Some(correlation)) => habits::baseline(told, correlation),
+        _ => BTreeMap::new(),
     }
 }
 

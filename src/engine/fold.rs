@@ -49,6 +49,8 @@ pub struct Bounds {
     pub roles: Limit,
     /// Windows of correlations.
     pub windows: Limit,
+    /// What somebody is used to; and once more, what peers are.
+    pub habits: Limit,
     /// Open alerts.
     pub groups: Limit,
 }
@@ -73,6 +75,7 @@ impl Default for Bounds {
             links: Limit { entries: 200_000, bytes: 64 << 20 },
             roles: Limit { entries: 4_096, bytes: 16 << 20 },
             windows: Limit { entries: 1 << 20, bytes: 128 << 20 },
+            habits: Limit { entries: 1 << 21, bytes: 256 << 20 },
             groups: Limit { entries: 1 << 18, bytes: 128 << 20 },
         }
     }
@@ -115,6 +118,10 @@ pub struct Evictions {
     pub roles: u64,
     /// Windows that were forgotten.
     pub windows: u64,
+    /// Habits that were forgotten.
+    pub habits: u64,
+    /// Values that left a habit which held too many.
+    pub values: u64,
     /// Findings that lacked something and were not waited for.
     pub waiting: u64,
     /// Alerts that closed before their time.
@@ -157,7 +164,7 @@ impl Fold {
         };
         let wiring = Wiring::of(&catalog);
         Fold {
-            windows: Windows::new(bounds.windows, &wiring),
+            windows: Windows::new(&bounds, &wiring),
             wiring,
             catalog,
             settings,
@@ -229,11 +236,14 @@ impl Fold {
     /// How often memories were full.
     pub fn evictions(&self) -> Evictions {
         let before = self.evicted_before;
+        let [windows, habits] = self.windows.evicted();
         Evictions {
             duplicates: before.duplicates + self.duplicates.evicted,
             links: before.links + self.links.evicted,
             roles: before.roles + self.names.evicted,
-            windows: before.windows + self.windows.evicted(),
+            windows: before.windows + windows,
+            habits: before.habits + habits,
+            values: before.values + self.windows.pushed_out(),
             waiting: before.waiting + self.windows.passed_over(),
             groups: before.groups + self.quiet.evicted(),
         }

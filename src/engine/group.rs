@@ -124,7 +124,9 @@ impl Group {
     pub fn weight(&self) -> usize {
         let evidence: usize = self.evidence.iter().map(evidence_weight).sum();
         let chain: usize = self.standing.chain.iter().map(|hop| 24 + hop.len()).sum();
-        let told = self.told.as_ref().map_or(0, |told| 32 + told.steps.len() * 10);
+        let told = self.told.as_ref().map_or(0, |told| {
+            32 + told.steps.len() * 10 + told.habit.as_ref().map_or(0, |habit| habit.weight())
+        });
         512 + self.opening.weight() + evidence + chain + told + self.apart.as_ref().map_or(0, |a| a.len())
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
+use super::saved_habit::{SavedHabit, SavedValues};
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
@@ -18,7 +19,7 @@ use crate::detect::window::meeting::MeetingWindow;
 use crate::detect::window::sample::SampleWindow;
 use crate::detect::window::total::{Run, TotalWindow};
 use crate::detect::window::witness::{Witness, Witnesses};
-use crate::detect::window::{State, Window};
+use crate::detect::window::{Room, State, Window};
 use crate::time::Timestamp;
 
 /// A window.
@@ -27,6 +28,8 @@ pub(super) struct SavedWindow {
     key: u128,
     turn: i64,
     fingerprint: u64,
+    /// The name of the room in which it lives.
+    room: String,
     state: SavedState,
     /// (role, record)
     witnesses: Vec<(u16, SavedEvidence)>,
@@ -59,6 +62,7 @@ enum SavedState {
         waiting: Vec<(i64, SavedTurned)>,
         seen: Vec<i64>,
     },
+    Values(SavedValues),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,6 +84,7 @@ pub(super) struct SavedTold {
     measure: f64,
     is_estimate: bool,
     steps: Vec<(u16, i64)>,
+    habit: Option<SavedHabit>,
 }
 
 /// A reference to a record.
@@ -99,6 +104,7 @@ impl SavedWindow {
             key,
             turn: turn.0,
             fingerprint: window.fingerprint,
+            room: window.room.name().to_owned(),
             state: SavedState::of(&window.state, catalog),
             witnesses: witnesses.collect(),
         }
@@ -112,6 +118,7 @@ impl SavedWindow {
             .map(|(role, record)| Witness { role, record: Arc::new(record.into_evidence()) });
         let window = Window {
             fingerprint: self.fingerprint,
+            room: named(&Room::ALL, Room::name, &self.room),
             state: self.state.into_state(translation),
             witnesses: Witnesses::of(witnesses.collect()),
         };
@@ -141,6 +148,7 @@ impl SavedState {
                 let waiting = waiting.iter().map(|(due, turned)| (due.0, SavedTurned::of(turned, catalog)));
                 SavedState::Absence { waiting: waiting.collect(), seen }
             }
+            State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
         }
     }
 
@@ -164,6 +172,7 @@ impl SavedState {
                     waiting.into_iter().map(|(due, turned)| (time(due), turned.into_turned(translation)));
                 State::Absence(AbsenceWindow::from_parts(waiting.collect(), seen))
             }
+            SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
         }
     }
 }
@@ -203,12 +212,14 @@ impl SavedTurned {
 impl SavedTold {
     pub(super) fn of(told: &Told) -> SavedTold {
         let steps = told.steps.iter().map(|(role, at)| (*role, at.0)).collect();
-        SavedTold { measure: told.measure, is_estimate: told.is_estimate, steps }
+        let habit = told.habit.as_deref().map(SavedHabit::of);
+        SavedTold { measure: told.measure, is_estimate: told.is_estimate, steps, habit }
     }
 
     pub(super) fn into_told(self) -> Told {
         let steps = self.steps.into_iter().map(|(role, at)| (role, time(at))).collect();
-        Told { measure: self.measure, is_estimate: self.is_estimate, steps, evidence: Vec::new() }
+        let habit = self.habit.map(|habit| Box::new(habit.into_habit()));
+        Told { measure: self.measure, is_estimate: self.is_estimate, steps, evidence: Vec::new(), habit }
     }
 }
 

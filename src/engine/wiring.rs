@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::alert::Outcome;
 use crate::detect::catalog::{Catalog, Correlation, Detector, DetectorKind};
-use crate::detect::window::SLACK;
+use crate::detect::window::{Room, SLACK};
 use crate::time::Span;
 
 /// The correlations that rest on each detector.
@@ -16,8 +16,8 @@ pub struct Wiring {
     by_fingerprint: HashMap<u64, u32>,
     /// The last round.
     pub rounds: u8,
-    /// After this span without a finding, a window is as good as new.
-    pub horizon: Span,
+    /// After this span without a finding, a window is as good as new; and a habit.
+    horizons: [Span; 2],
 }
 
 /// A correlation that rests on a detector.
@@ -41,12 +41,12 @@ impl Wiring {
             fingerprints: catalog.detectors.iter().map(|d| format!("{:016x}", d.fingerprint)).collect(),
             by_fingerprint: catalog.detectors.iter().map(|d| d.fingerprint).zip(0..).collect(),
             rounds: catalog.detectors.iter().map(Detector::round).max().unwrap_or(1),
-            horizon: SLACK,
+            horizons: [SLACK; 2],
         };
         for (i, detector) in catalog.detectors.iter().enumerate() {
             let Some(correlation) = correlation_of(detector) else { continue };
-            wiring.horizon =
-                wiring.horizon.max(Span(correlation.timespan.0.saturating_add(correlation.slack.0)));
+            let horizon = &mut wiring.horizons[usize::from(correlation.kind.is_behaviour())];
+            *horizon = Span(correlation.timespan.0.saturating_add(correlation.slack.0)).max(*horizon);
             for (base, number) in correlation.bases.iter().zip(0u16..) {
                 let listener = Listener {
                     correlation: i as u32,
@@ -60,6 +60,11 @@ impl Wiring {
             }
         }
         wiring
+    }
+
+    /// The span without a finding after which what lives in a room is as good as new.
+    pub fn horizon(&self, room: Room) -> Span {
+        self.horizons[usize::from(room != Room::Windows)]
     }
 
     /// The detector of a fingerprint.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use trailhound::alert::{Alert, Outcome};
 use trailhound::detect::catalog::{
-    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Side,
+    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Side,
 };
 use trailhound::detect::window::absence::wait_of;
 use trailhound::detect::window::{GRACE, SLACK};
@@ -30,6 +30,7 @@ fn remembers(name: &str, kind: CorrelationKind, bases: Vec<Base>, span: i64, n: 
         _ => Span(0),
     };
     let condition = match kind {
+        kind if kind.is_behaviour() => Condition::default(),
         CorrelationKind::ValueShare => Condition { lte: Some(n), ..Condition::default() },
         _ => Condition { gte: Some(n), ..Condition::default() },
     };
@@ -43,8 +44,9 @@ fn remembers(name: &str, kind: CorrelationKind, bases: Vec<Base>, span: i64, n: 
         round: 2,
         slack: SLACK,
         wait,
+        ..Correlation::default()
     };
-    detector(name, DetectorKind::Correlation(correlation))
+    detector(name, DetectorKind::Correlation(Box::new(correlation)))
 }
 
 fn in_round(mut detector: Detector, round: u8, waited: i64) -> Detector {
@@ -65,6 +67,11 @@ pub(crate) fn remembering() -> Arc<Catalog> {
         bases.push(of_role(ONCE, 2, group_by, &[]));
         bases
     };
+    // While a key is learned, its peers are all of the same bucket; the number is the value.
+    let peered = |group_by: &[u16], peers: &[u16]| {
+        vec![Base { peers: peers.to_vec(), ..of_role(RULE, 0, group_by, &[2]) }]
+    };
+    let learning = |events| Learning { events, age: Span(3_600) };
     use CorrelationKind::{Absence, EventCount, Temporal, TemporalOrdered};
     let waited = wait_of(Span(1_200), Side::After).0;
     let detectors = vec![
@@ -103,6 +110,7 @@ pub(crate) fn remembering() -> Arc<Catalog> {
             4,
             waited,
         ),
+        remembers("p-new", CorrelationKind::NewValue(learning(8)), peered(&[0], &[1]), 2 * 86_400, 0.0),
     ];
     let captures = ["sourceIPAddress", "requestParameters.bucketName", "requestParameters.n"];
     Arc::new(Catalog {

@@ -74,7 +74,7 @@ impl DistinctWindow {
         };
         let Found { with, without, end } = found?;
         let opens = without < 1.0 || !asked.condition.holds(without);
-        Some(Decision { measure: with, is_estimate, opens, end, steps: Vec::new() })
+        Some(Decision { measure: with, is_estimate, opens, end, ..Decision::default() })
     }
 
     /// Adds the newest pair; the window that ends with it is all there is to look at.

@@ -15,13 +15,16 @@ pub mod absence;
 pub mod count;
 pub mod distinct;
 pub mod meeting;
+pub mod novelty;
 pub mod sample;
 pub mod times;
 pub mod total;
 pub mod witness;
 
+use std::borrow::Cow;
+
 use super::catalog::{Base, Correlation, CorrelationKind};
-use super::finding::{Told, Turned};
+use super::finding::{Habit, Told, Turned, Whose};
 use crate::hash;
 use crate::record::event::Event;
 use crate::sigma::number::Number;
@@ -31,6 +34,7 @@ use absence::AbsenceWindow;
 use count::CountWindow;
 use distinct::DistinctWindow;
 use meeting::MeetingWindow;
+use novelty::ValueHabit;
 use sample::SampleWindow;
 use total::TotalWindow;
 use witness::Witnesses;
@@ -48,10 +52,54 @@ pub const GRACE: Span = Span(900);
 pub struct Window {
     /// The detector's fingerprint.
     pub fingerprint: u64,
+    /// Whether it is the habit of a key or of the peers of many.
+    pub room: Room,
     /// What it remembers.
     pub state: State,
     /// Records that may stand as evidence.
     pub witnesses: Witnesses,
+}
+
+/// Where windows live: what is short-lived does not push out what is not, and each room has bounds of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// What a span of time held.
+    #[default]
+    Windows,
+    /// What somebody is used to.
+    Habits,
+    /// What the peers of somebody are used to.
+    Peers,
+}
+
+impl Room {
+    /// All of them, in the order in which they work: peers are asked first.
+    pub const ALL: [Room; 3] = [Room::Peers, Room::Windows, Room::Habits];
+
+    /// Where a key's window of a detector lives.
+    pub fn of(kind: CorrelationKind) -> Room {
+        if kind.is_behaviour() { Room::Habits } else { Room::Windows }
+    }
+
+    /// The name in snapshots.
+    pub fn name(self) -> &'static str {
+        match self {
+            Room::Windows => "windows",
+            Room::Habits => "habits",
+            Room::Peers => "peers",
+        }
+    }
+}
+
+/// A value that was seen at a second.
+#[derive(Clone, Debug)]
+pub struct Sight<'a> {
+    /// When; never beyond its turn, so that a time that is not believed is not remembered for ever.
+    pub time: i64,
+    /// The value as a hash.
+    pub hash: u64,
+    /// The value as text, to be told.
+    pub text: Cow<'a, str>,
 }
 
 /// What is remembered, by kind.
@@ -69,6 +117,8 @@ pub enum State {
     Meeting(MeetingWindow),
     /// What was seen, and waits for something not to come.
     Absence(AbsenceWindow),
+    /// The values that somebody is used to.
+    Values(Box<ValueHabit>),
 }
 
 /// A window that meets the condition of its detector.
@@ -84,6 +134,18 @@ pub struct Decision {
     pub end: i64,
     /// Which rules, and when.
     pub steps: Vec<(u16, Timestamp)>,
+    /// What was usual, where that was the question.
+    pub habit: Option<Box<Habit>>,
+}
+
+impl Decision {
+    /// The same, as what the peers of a key of so many records say.
+    fn of_peers(mut self, n_own: u64) -> Decision {
+        if let Some(habit) = &mut self.habit {
+            habit.whose = Whose::Peers { n_own };
+        }
+        self
+    }
 }
 
 impl State {
@@ -100,6 +162,7 @@ impl State {
                 State::Meeting(MeetingWindow::new(asked.n_roles))
             }
             CorrelationKind::Absence(_) => State::Absence(AbsenceWindow::default()),
+            CorrelationKind::NewValue(_) => State::Values(Box::default()),
         }
     }
 
@@ -112,7 +175,13 @@ impl State {
     }
 
     /// Takes in a finding of a base, at its event time.
-    fn observe(&mut self, turned: &Turned, base: &Base, asked: &Correlation) -> Option<Decision> {
+    fn observe(
+        &mut self,
+        turned: &Turned,
+        base: &Base,
+        asked: &Correlation,
+        peers: Option<&Decision>,
+    ) -> Option<Decision> {
         let event = turned.event.as_ref();
         match self {
             State::Count(window) => window.observe(event.time, asked),
@@ -130,6 +199,10 @@ impl State {
                 window.observe(turned, base.role, asked);
                 None
             }
+            State::Values(habit) => {
+                let CorrelationKind::NewValue(learning) = asked.kind else { return None };
+                habit.observe(&sight_of(turned, base)?, learning, asked, peers)
+            }
         }
     }
 
@@ -143,6 +216,8 @@ impl State {
             State::Sample(window) => window.forget(horizon),
             State::Meeting(window) => window.forget(horizon),
             State::Absence(window) => window.forget(horizon),
+            // Habits forget when they are asked, in the time of what is asked.
+            State::Values(_) => {}
         }
     }
 
@@ -154,26 +229,44 @@ impl State {
             State::Sample(window) => window.weight(),
             State::Meeting(window) => window.weight(),
             State::Absence(window) => window.weight(),
+            State::Values(habit) => habit.weight(),
         }
+    }
+
+    /// Whether earlier records are part of what is told.
+    fn keeps_witnesses(&self) -> bool {
+        !matches!(self, State::Absence(_) | State::Values(_))
     }
 }
 
 impl Window {
     /// An empty one.
-    pub fn new(fingerprint: u64, asked: &Correlation) -> Window {
-        Window { fingerprint, state: State::new(asked), witnesses: Witnesses::default() }
+    pub fn new(fingerprint: u64, room: Room, asked: &Correlation) -> Window {
+        Window { fingerprint, room, state: State::new(asked), witnesses: Witnesses::default() }
     }
 
-    /// Takes in a finding of a base; says whether the condition of the detector holds with it.
-    pub fn observe(&mut self, turned: &Turned, base: &Base, asked: &Correlation) -> Option<(Told, bool)> {
+    /// Takes in a finding of a base; says whether the condition of the detector holds with it. The window of peers has
+    /// been asked before.
+    pub fn observe(
+        &mut self,
+        turned: &Turned,
+        base: &Base,
+        asked: &Correlation,
+        peers: Option<&Decision>,
+    ) -> Option<Decision> {
         self.state.forget(turned.turn, asked);
-        let decision = self.state.observe(turned, base, asked);
-        if !matches!(self.state, State::Absence(_)) {
+        let decision = self.state.observe(turned, base, asked, peers);
+        if self.state.keeps_witnesses() {
             self.witnesses.add(base.role, &turned.event);
         }
-        let Decision { measure, is_estimate, opens, end, steps } = decision?;
+        decision
+    }
+
+    /// A decision of this window with its evidence, and whether it opens.
+    pub fn told(&self, decision: Decision, asked: &Correlation) -> (Told, bool) {
+        let Decision { measure, is_estimate, opens, end, steps, habit } = decision;
         let evidence = self.witnesses.within(end.saturating_sub(asked.timespan.0), end);
-        Some((Told { measure, is_estimate, steps, evidence }, opens))
+        (Told { measure, is_estimate, steps, evidence, habit }, opens)
     }
 
     /// The turn after which something is decided although nothing came.
@@ -188,6 +281,14 @@ impl Window {
     pub fn take_passed_over(&mut self) -> u64 {
         match &mut self.state {
             State::Absence(window) => window.take_passed_over(),
+            _ => 0,
+        }
+    }
+
+    /// How many values were pushed out because there were too many, since the last time this was asked.
+    pub fn take_pushed_out(&mut self) -> u64 {
+        match &mut self.state {
+            State::Values(habit) => habit.take_pushed_out(),
             _ => 0,
         }
     }
@@ -210,6 +311,26 @@ impl Window {
 fn value_of(event: &Event, base: &Base) -> Option<u64> {
     let values: Option<Vec<&str>> = base.fields.iter().map(|slot| event.captured(*slot)).collect();
     values.filter(|v| !v.is_empty()).map(|v| hash::stable64_of(&v))
+}
+
+/// The value that counts, with its time and its text.
+fn sight_of<'a>(turned: &'a Turned, base: &Base) -> Option<Sight<'a>> {
+    let event = turned.event.as_ref();
+    let text = match base.fields.as_slice() {
+        [only] => Cow::Borrowed(event.captured(*only)?),
+        several => several
+            .iter()
+            .map(|slot| event.captured(*slot))
+            .collect::<Option<Vec<_>>>()?
+            .join(" with ")
+            .into(),
+    };
+    Some(Sight { time: event.time.min(turned.turn).0, hash: value_of(event, base)?, text })
+}
+
+/// A text cut to so many bytes.
+fn clipped(text: &str, n_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(n_bytes)]
 }
 
 fn number_of(event: &Event, base: &Base) -> Option<f64> {

@@ -1,0 +1,85 @@
+//! Says what was usual: a sentence for the reasons of an alert, and the same in numbers for its `baseline`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::reasons::{condition_text, every_base, number};
+use crate::detect::catalog::{Catalog, Correlation, CorrelationKind};
+use crate::detect::finding::{Habit, Told, Whose};
+
+/// How many of the most usual values a sentence names.
+const NAMED_MAX: usize = 3;
+
+/// What was seen, what was usual, over which span.
+pub(super) fn sentence(told: &Told, habit: &Habit, correlation: &Correlation, catalog: &Catalog) -> String {
+    let bases = every_base(correlation, catalog);
+    match correlation.kind {
+        CorrelationKind::NewValue(_) => new_value(told, habit, correlation, &bases),
+        _ => String::new(),
+    }
+}
+
+/// `trail.country "RU" is new: in 61 findings of "…" since …, this trail.principal had 2 values, mostly …`.
+fn new_value(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str) -> String {
+    let Correlation { field, group_by, timespan, peers, .. } = correlation;
+    let (seen, n, since) = (&habit.seen, habit.n_records, habit.since);
+    let usual = match usual(habit) {
+        usual if usual.is_empty() => "none that is still remembered".to_owned(),
+        usual => format!("{} {}, mostly {usual}", habit.n_values, plural(habit.n_values, "value", "values")),
+    };
+    let limit = match condition_text(&correlation.condition) {
+        limit if limit.is_empty() => String::new(),
+        limit => format!(", condition {limit}"),
+    };
+    let bits = number(told.measure);
+    match habit.whose {
+        Whose::Own => format!(
+            "{field} \"{seen}\" is new for this {group_by}: {n} findings of {bases} since {since} had {usual}; not seen \
+             within {timespan}, surprise {bits} bits{limit}"
+        ),
+        Whose::Peers { n_own } => format!(
+            "{field} \"{seen}\" is new for this {group_by}, of which only {n_own} {} known so far, and for all of the same \
+             {peers}: {n} findings of {bases} since {since} had {usual}; not seen within {timespan}, surprise {bits} \
+             bits{limit}",
+            plural(n_own, "record is", "records are")
+        ),
+    }
+}
+
+/// `"DE" (58), "FR" (3)`.
+fn usual(habit: &Habit) -> String {
+    let named = habit.usual.iter().take(NAMED_MAX).map(|(text, n)| format!("\"{text}\" ({n})"));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+fn plural<'a>(n: u64, one: &'a str, many: &'a str) -> &'a str {
+    if n == 1 { one } else { many }
+}
+
+/// What was usual, in numbers.
+pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<String, Value> {
+    let Some(habit) = told.habit.as_deref() else { return BTreeMap::new() };
+    let usual: Vec<Value> = habit.usual.iter().map(|(text, n)| json!({"value": text, "count": n})).collect();
+    let whose = match habit.whose {
+        Whose::Own => json!({"key": correlation.group_by}),
+        Whose::Peers { n_own } => json!({"peers": correlation.peers, "own_records": n_own}),
+    };
+    let facts = match correlation.kind {
+        CorrelationKind::NewValue(_) => vec![
+            ("field", json!(correlation.field)),
+            ("seen", json!(habit.seen)),
+            ("usual", json!(usual)),
+            ("values", json!(habit.n_values)),
+            ("surprise_bits", json!(told.measure)),
+        ],
+        _ => Vec::new(),
+    };
+    let common = [
+        ("whose", whose),
+        ("records", json!(habit.n_records)),
+        ("since", json!(habit.since.to_string())),
+        ("span", json!(correlation.timespan.to_string())),
+    ];
+    facts.into_iter().chain(common).map(|(name, value)| (name.to_owned(), value)).collect()
+}

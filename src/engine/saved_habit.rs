@@ -1,0 +1,94 @@
+//! What somebody is used to, as it is written in a snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use super::saved::{COUNT_MAX, time};
+use crate::detect::finding::{Habit, Whose};
+use crate::detect::window::novelty::{Known, Odds, Parts, ValueHabit};
+
+/// The values that somebody is used to.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedValues {
+    /// (hash, last hour, how often)
+    values: Vec<(u64, i32, u32)>,
+    names: Vec<(u64, String)>,
+    first: i64,
+    last: i64,
+    n: u64,
+    /// (observations, new ones, as of which hour)
+    odds: (f64, f64, i32),
+    is_spread: bool,
+}
+
+/// What was usual, as a detector told it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedHabit {
+    seen: String,
+    usual: Vec<(String, u64)>,
+    n_values: u64,
+    n_records: u64,
+    since: i64,
+    last: i64,
+    expected: f64,
+    dispersion: f64,
+    found: f64,
+    /// Where peers decided: how many records of the key there were.
+    peers: Option<u64>,
+}
+
+impl SavedValues {
+    pub(super) fn of(habit: &ValueHabit) -> SavedValues {
+        let Parts { values, names, first, last, n, odds, is_spread } = habit.parts();
+        let values = values.iter().map(|known| (known.hash, known.hour, known.count)).collect();
+        SavedValues { values, names, first, last, n, odds: (odds.n, odds.n_new, odds.hour), is_spread }
+    }
+
+    pub(super) fn into_habit(self) -> ValueHabit {
+        let values = self.values.into_iter().map(|(hash, hour, count)| Known { hash, hour, count });
+        let (n, n_new, hour) = self.odds;
+        ValueHabit::from_parts(Parts {
+            values: values.collect(),
+            names: self.names,
+            first: time(self.first).0,
+            last: time(self.last).0,
+            n: self.n.min(COUNT_MAX),
+            odds: Odds { n, n_new, hour },
+            is_spread: self.is_spread,
+        })
+    }
+}
+
+impl SavedHabit {
+    pub(super) fn of(habit: &Habit) -> SavedHabit {
+        SavedHabit {
+            seen: habit.seen.clone(),
+            usual: habit.usual.clone(),
+            n_values: habit.n_values,
+            n_records: habit.n_records,
+            since: habit.since.0,
+            last: habit.last.0,
+            expected: habit.expected,
+            dispersion: habit.dispersion,
+            found: habit.found,
+            peers: match habit.whose {
+                Whose::Own => None,
+                Whose::Peers { n_own } => Some(n_own),
+            },
+        }
+    }
+
+    pub(super) fn into_habit(self) -> Habit {
+        Habit {
+            seen: self.seen,
+            usual: self.usual,
+            n_values: self.n_values,
+            n_records: self.n_records,
+            since: time(self.since),
+            last: time(self.last),
+            expected: self.expected,
+            dispersion: self.dispersion,
+            found: self.found,
+            whose: self.peers.map_or(Whose::Own, |n_own| Whose::Peers { n_own }),
+        }
+    }
+}

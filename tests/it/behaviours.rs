@@ -1,0 +1,212 @@
+//! Behaviours from YAML to alert: what documents mean, and what is wrong with some.
+
+use serde_json::{Value, json};
+use trailhound::alert::Alert;
+
+use crate::correlations::{alerts, count_of, faults, over, record, rule};
+
+const DAY: i64 = 86_400;
+
+/// A sign-in of somebody from somewhere.
+fn sign_in(time: i64, who: &str, region: &str) -> Value {
+    let identity = json!({
+        "type": "IAMUser", "principalId": format!("AIDA{who}"), "accountId": "111122223333", "userName": who,
+        "arn": format!("arn:aws:iam::111122223333:user/{who}"),
+    });
+    let id = format!("{time:09}-{who}-{region}");
+    record(
+        time,
+        json!({"eventName": "ConsoleLogin", "awsRegion": region, "userIdentity": identity, "eventID": id}),
+    )
+}
+
+/// A sign-in a day for some days.
+fn days(n: i64, who: &str, region: &str) -> Vec<Value> {
+    (0..n).map(|day| sign_in(day * DAY, who, region)).collect()
+}
+
+fn told(text: &str, mut records: Vec<Value>) -> Vec<Alert> {
+    records.sort_by_key(|r| r["eventTime"].to_string());
+    alerts(text, records)
+}
+
+fn new_region(more: &str) -> String {
+    rule("login", "ConsoleLogin")
+        + &over(
+            "new-region",
+            "new_value",
+            "login",
+            &format!(
+                "  group-by: [trail.principal]\n  field: awsRegion\n  learn: {{events: 5, age: 3d}}\n{more}"
+            ),
+        )
+}
+
+#[test]
+fn a_value_is_new_once_and_the_alert_says_what_was_usual_since_when() {
+    let mut records = days(10, "ann", "eu-west-1");
+    records.extend([sign_in(4 * DAY + 60, "ann", "eu-central-1"), sign_in(10 * DAY, "ann", "ap-east-1")]);
+    records.push(sign_in(10 * DAY + 60, "ann", "ap-east-1"));
+    let found = told(&new_region("  forget: 30d\n"), records);
+    assert_eq!(count_of(&found, "new-region"), 2, "{found:?}");
+    let alert = &found[1];
+    assert_eq!(
+        alert.reasons[0],
+        "awsRegion \"ap-east-1\" is new for this trail.principal: 11 findings of \"login title\" since \
+         2026-01-01T00:00:00Z had 2 values, mostly \"eu-west-1\" (10), \"eu-central-1\" (1); not seen within 30d, \
+         surprise 2.16 bits"
+    );
+    let baseline = serde_json::to_value(&alert.baseline).unwrap();
+    let expected = json!({
+        "field": "awsRegion", "seen": "ap-east-1", "values": 2, "surprise_bits": 2.16, "records": 11,
+        "since": "2026-01-01T00:00:00Z", "span": "30d", "whose": {"key": "trail.principal"},
+        "usual": [{"value": "eu-west-1", "count": 10}, {"value": "eu-central-1", "count": 1}],
+    });
+    assert_eq!(baseline, expected);
+}
+
+#[test]
+fn nothing_is_new_while_either_the_count_or_the_age_is_missing() {
+    let quick = (0..20).map(|i| sign_in(i * 60, "ann", "eu-west-1"));
+    let quick: Vec<Value> = quick.chain([sign_in(3 * DAY - 1, "ann", "ap-east-1")]).collect();
+    assert!(told(&new_region(""), quick).is_empty(), "many records, but young");
+    let slow = vec![sign_in(0, "ann", "eu-west-1"), sign_in(60 * DAY, "ann", "ap-east-1")];
+    assert!(told(&new_region(""), slow).is_empty(), "old, but few records");
+    let enough = days(5, "ann", "eu-west-1").into_iter().chain([sign_in(5 * DAY, "ann", "ap-east-1")]);
+    assert_eq!(told(&new_region(""), enough.collect()).len(), 1);
+}
+
+#[test]
+fn what_was_not_seen_for_long_is_new_again_and_a_key_that_was_not_begins_anew() {
+    let mut records = days(60, "ann", "eu-west-1");
+    records.extend([sign_in(60, "ann", "eu-north-1"), sign_in(50 * DAY, "ann", "eu-north-1")]);
+    assert_eq!(told(&new_region("  forget: 30d\n"), records.clone()).len(), 1);
+    assert!(told(&new_region("  forget: 60d\n"), records.clone()).is_empty());
+    records.push(sign_in(200 * DAY, "ann", "ap-east-1"));
+    assert_eq!(
+        told(&new_region("  forget: 30d\n"), records).len(),
+        1,
+        "the second is that of a key not known"
+    );
+}
+
+#[test]
+fn peers_are_asked_while_a_key_is_learned() {
+    let peers = new_region("  peers: [trail.account]\n");
+    let mut records = days(10, "ann", "eu-west-1");
+    records.extend([sign_in(10 * DAY, "ben", "eu-west-1"), sign_in(10 * DAY + 60, "ben", "ap-east-1")]);
+    records.push(sign_in(10 * DAY + 120, "cho", "ap-east-1"));
+    assert!(told(&new_region(""), records.clone()).is_empty());
+    let found = told(&peers, records);
+    assert_eq!(found.len(), 1, "the second who is seen there is not the first: {found:?}");
+    assert_eq!(
+        found[0].reasons[0],
+        "awsRegion \"ap-east-1\" is new for this trail.principal, of which only 1 record is known so far, and for all of \
+         the same trail.account: 11 findings of \"login title\" since 2026-01-01T00:00:00Z had 1 value, mostly \
+         \"eu-west-1\" (11); not seen within 90d, surprise 2.72 bits"
+    );
+    let whose = &found[0].baseline["whose"];
+    assert_eq!(*whose, json!({"peers": "trail.account", "own_records": 1}));
+}
+
+#[test]
+fn surprise_decides_where_it_is_asked_for() {
+    let steady = days(40, "ann", "eu-west-1");
+    let restless = (0..40).map(|day| sign_in(day * DAY, "ben", &format!("r-{}", day / 2)));
+    let last = |who| sign_in(40 * DAY, who, "ap-east-1");
+    let records: Vec<Value> = steady.into_iter().chain(restless).chain([last("ann"), last("ben")]).collect();
+    let found = told(&new_region("  condition: {gte: 3}\n"), records);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].principal.id, "AIDAann");
+    assert!(found[0].reasons[0].ends_with("surprise 4.31 bits, condition >= 3"), "{}", found[0].reasons[0]);
+}
+
+#[test]
+fn a_record_that_lacks_a_part_of_the_key_or_the_value_counts_for_nobody() {
+    let text =
+        new_region("").replace("trail.principal", "trail.session").replace("awsRegion", "userIdentity.x");
+    assert!(told(&text, days(10, "ann", "eu-west-1")).is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_a_behaviour_is_said_where_it_stands() {
+    let base = "  group-by: [trail.principal]\n  field: awsRegion\n";
+    for (kind, more, expected) in [
+        (
+            "new_value",
+            "  field: awsRegion\n",
+            "13:3: `group-by` is missing: a habit is somebody's; say whose, such as",
+        ),
+        (
+            "new_value",
+            "  group-by: [trail.principal]\n",
+            "13:3: `field` is missing; name the field whose values are learned",
+        ),
+        (
+            "new_value",
+            "  group-by: [trail.principal]\n  field: trail.contry\n",
+            "16:10: there is no derived fact `trail.contry`; did you mean `trail.country`?",
+        ),
+        (
+            "new_value",
+            "  group-by: [awsRegion]\n  field: awsRegion\n",
+            "16:10: `awsRegion` is in `group-by` as well, so one key has one value; take it out of one of the two",
+        ),
+        (
+            "new_value",
+            &format!("{base}  learn: 7d\n"),
+            "17:10: `learn` must be a map; write `learn: {events: 50, age: 3d}`",
+        ),
+        (
+            "new_value",
+            &format!("{base}  learn: {{events: -1}}\n"),
+            "17:19: `-1` is no number of records to learn from; write a whole number from 1 to 1000000",
+        ),
+        (
+            "new_value",
+            &format!("{base}  learn: {{event: 5}}\n"),
+            "17:11: unknown key `event` in `learn`; did you mean `events`?",
+        ),
+        (
+            "new_value",
+            &format!("{base}  learn: {{age: soon}}\n"),
+            "17:16: `soon` is not a span of time; write a whole number and a unit",
+        ),
+        (
+            "new_value",
+            &format!("{base}  forget: 1h\n"),
+            "17:11: `forget` is 1h; write a span from 1d to 1095d",
+        ),
+        (
+            "new_value",
+            &format!("{base}  learn: {{age: 7d}}\n  forget: 2d\n"),
+            "18:11: `forget: 2d` is shorter than `learn.age: 7d`, so nothing would be learned; forget later",
+        ),
+        (
+            "new_value",
+            &format!("{base}  timespan: 1h\n"),
+            "17:13: `timespan` means nothing in `new_value`; leave it out",
+        ),
+        (
+            "new_value",
+            &format!("{base}  peers: [trail.principal]\n"),
+            "17:11: `trail.principal` is the key itself, not its peers; name a wider one",
+        ),
+        (
+            "new_value",
+            "  group-by: [trail.principal]\n  condition: {field: awsRegion, gte: 1}\n",
+            "16:22: `field` stands beside `type`, not in the condition; move it there",
+        ),
+        (
+            "event_count",
+            "  group-by: [trail.principal]\n  timespan: 1h\n  condition: {gte: 1}\n  forget: 9d\n",
+            "18:11: `forget` means nothing in `event_count`; leave it out, or use `type: new_value",
+        ),
+    ] {
+        let found = faults(&(rule("login", "ConsoleLogin") + &over("c", kind, "login", more)));
+        assert!(
+            found.iter().any(|f| f.starts_with(&format!("rule.yml:{expected}"))),
+            "{expected}\n{found:#?}"
+        );
+    }
+}
