@@ -187,12 +187,19 @@ pub enum CorrelationKind {
     Absence(Side),
     /// Whether the value is new to its key.
     NewValue(Learning),
+    /// Whether its key is seen at a second place.
+    Switch(Learning, Tolerance),
+    /// Whether its key was not seen for so long.
+    Dormant(Learning, Span),
 }
 
 impl CorrelationKind {
     /// Whether it compares with a habit, which is somebody's: a record that lacks a part of the key is nobody's.
     pub fn is_behaviour(self) -> bool {
-        matches!(self, CorrelationKind::NewValue(_))
+        matches!(
+            self,
+            CorrelationKind::NewValue(_) | CorrelationKind::Switch(..) | CorrelationKind::Dormant(..)
+        )
     }
 }
 
@@ -203,6 +210,19 @@ pub struct Learning {
     pub events: u64,
     /// After so long a time.
     pub age: Span,
+}
+
+/// What counts as one place, or as none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// IPv4 addresses that share so many leading bits are one.
+    pub v4: Option<u8>,
+    /// The same of IPv6.
+    pub v6: Option<u8>,
+    /// Private addresses are none: a machine has one beside its public one.
+    pub private: bool,
+    /// AWS services are none: they act on somebody's behalf.
+    pub services: bool,
 }
 
 impl Learning {

@@ -18,6 +18,7 @@ use crate::detect::bounded::Limit;
 use crate::detect::catalog::Catalog;
 use crate::detect::link::LinkTable;
 use crate::detect::names::SessionNames;
+use crate::detect::window::Room;
 use crate::object::ObjectId;
 use crate::record::event::Event;
 use crate::tally::Tally;
@@ -51,6 +52,8 @@ pub struct Bounds {
     pub windows: Limit,
     /// What somebody is used to; and once more, what peers are.
     pub habits: Limit,
+    /// When somebody was last seen.
+    pub sleepers: Limit,
     /// Open alerts.
     pub groups: Limit,
 }
@@ -76,6 +79,7 @@ impl Default for Bounds {
             roles: Limit { entries: 4_096, bytes: 16 << 20 },
             windows: Limit { entries: 1 << 20, bytes: 128 << 20 },
             habits: Limit { entries: 1 << 21, bytes: 256 << 20 },
+            sleepers: Limit { entries: 1 << 22, bytes: 256 << 20 },
             groups: Limit { entries: 1 << 18, bytes: 128 << 20 },
         }
     }
@@ -120,6 +124,8 @@ pub struct Evictions {
     pub windows: u64,
     /// Habits that were forgotten.
     pub habits: u64,
+    /// Those who were last seen longest ago.
+    pub sleepers: u64,
     /// Values that left a habit which held too many.
     pub values: u64,
     /// Findings that lacked something and were not waited for.
@@ -236,13 +242,14 @@ impl Fold {
     /// How often memories were full.
     pub fn evictions(&self) -> Evictions {
         let before = self.evicted_before;
-        let [windows, habits] = self.windows.evicted();
+        let evicted = |room| self.windows.evicted(room);
         Evictions {
             duplicates: before.duplicates + self.duplicates.evicted,
             links: before.links + self.links.evicted,
             roles: before.roles + self.names.evicted,
-            windows: before.windows + windows,
-            habits: before.habits + habits,
+            windows: before.windows + evicted(Room::Windows),
+            habits: before.habits + evicted(Room::Habits) + evicted(Room::Peers),
+            sleepers: before.sleepers + evicted(Room::Sleepers),
             values: before.values + self.windows.pushed_out(),
             waiting: before.waiting + self.windows.passed_over(),
             groups: before.groups + self.quiet.evicted(),

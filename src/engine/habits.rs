@@ -16,8 +16,33 @@ pub(super) fn sentence(told: &Told, habit: &Habit, correlation: &Correlation, ca
     let bases = every_base(correlation, catalog);
     match correlation.kind {
         CorrelationKind::NewValue(_) => new_value(told, habit, correlation, &bases),
+        CorrelationKind::Switch(..) => switch(habit, correlation, &bases),
+        CorrelationKind::Dormant(..) => dormant(habit, correlation, &bases),
         _ => String::new(),
     }
+}
+
+/// `sourceIPAddress "203.0.113.0/24" while … is used from "192.0.2.0/24": 40 findings of "…" since …, the last at …`.
+fn switch(habit: &Habit, correlation: &Correlation, bases: &str) -> String {
+    let Correlation { field, group_by, timespan, .. } = correlation;
+    let (home, n_home) = habit.usual.first().map_or(("", 0), |(text, n)| (text.as_str(), *n));
+    let (seen, since, last, n, places) =
+        (&habit.seen, habit.since, habit.last, habit.n_records, habit.n_values);
+    format!(
+        "this {group_by} is used with {field} \"{seen}\" while it is in use with \"{home}\": {n_home} of {n} findings of \
+         {bases} since {since}, the last at {last}; {places} such values within {timespan}"
+    )
+}
+
+/// `"AKIA…" was not seen for 97 days, since …: before that, 40 findings of "…" since …, at most 12 days apart`.
+fn dormant(habit: &Habit, correlation: &Correlation, bases: &str) -> String {
+    let (seen, group_by) = (&habit.seen, &correlation.group_by);
+    let (gap, longest) = (number(habit.found), number(habit.expected));
+    let (n, since, last) = (habit.n_records, habit.since, habit.last);
+    format!(
+        "{group_by} \"{seen}\" is seen again after {gap} days, last before at {last}: {n} findings of {bases} since {since} \
+         were at most {longest} days apart"
+    )
 }
 
 /// `trail.country "RU" is new: in 61 findings of "…" since …, this trail.principal had 2 values, mostly …`.
@@ -72,6 +97,19 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
             ("usual", json!(usual)),
             ("values", json!(habit.n_values)),
             ("surprise_bits", json!(told.measure)),
+        ],
+        CorrelationKind::Switch(..) => vec![
+            ("field", json!(correlation.field)),
+            ("seen", json!(habit.seen)),
+            ("usual", json!(usual)),
+            ("values", json!(habit.n_values)),
+            ("last_seen", json!(habit.last.to_string())),
+        ],
+        CorrelationKind::Dormant(..) => vec![
+            ("seen", json!(habit.seen)),
+            ("last_seen", json!(habit.last.to_string())),
+            ("gap_days", json!(habit.found)),
+            ("longest_gap_days", json!(habit.expected)),
         ],
         _ => Vec::new(),
     };

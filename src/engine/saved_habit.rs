@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::saved::{COUNT_MAX, time};
 use crate::detect::finding::{Habit, Whose};
 use crate::detect::window::novelty::{Known, Odds, Parts, ValueHabit};
+use crate::detect::window::switch::{Place, Places};
 
 /// The values that somebody is used to.
 #[derive(Serialize, Deserialize)]
@@ -18,6 +19,23 @@ pub(super) struct SavedValues {
     /// (observations, new ones, as of which hour)
     odds: (f64, f64, i32),
     is_spread: bool,
+}
+
+/// The places of a credential.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedPlaces {
+    places: Vec<SavedPlace>,
+    home: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedPlace {
+    hash: u64,
+    text: String,
+    n: u64,
+    first: i64,
+    last: i64,
+    is_told: bool,
 }
 
 /// What was usual, as a detector told it.
@@ -55,6 +73,33 @@ impl SavedValues {
             odds: Odds { n, n_new, hour },
             is_spread: self.is_spread,
         })
+    }
+}
+
+impl SavedPlaces {
+    pub(super) fn of(places: &Places) -> SavedPlaces {
+        let (places, home) = places.parts();
+        let saved = |place: &Place| SavedPlace {
+            hash: place.hash,
+            text: place.text.to_string(),
+            n: place.n,
+            first: place.first,
+            last: place.last,
+            is_told: place.is_told,
+        };
+        SavedPlaces { places: places.iter().map(saved).collect(), home }
+    }
+
+    pub(super) fn into_places(self) -> Places {
+        let place = |saved: SavedPlace| Place {
+            hash: saved.hash,
+            text: saved.text.into(),
+            n: saved.n.min(COUNT_MAX),
+            first: time(saved.first).0,
+            last: time(saved.last).0,
+            is_told: saved.is_told,
+        };
+        Places::from_parts(self.places.into_iter().map(place).collect(), self.home)
     }
 }
 

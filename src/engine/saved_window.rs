@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
-use super::saved_habit::{SavedHabit, SavedValues};
+use super::saved_habit::{SavedHabit, SavedPlaces, SavedValues};
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
@@ -17,6 +17,7 @@ use crate::detect::window::count::CountWindow;
 use crate::detect::window::distinct::DistinctWindow;
 use crate::detect::window::meeting::MeetingWindow;
 use crate::detect::window::sample::SampleWindow;
+use crate::detect::window::slumber::Slumber;
 use crate::detect::window::total::{Run, TotalWindow};
 use crate::detect::window::witness::{Witness, Witnesses};
 use crate::detect::window::{Room, State, Window};
@@ -63,6 +64,9 @@ enum SavedState {
         seen: Vec<i64>,
     },
     Values(SavedValues),
+    Places(SavedPlaces),
+    /// (first, last, how often, longest gap)
+    Slumber(i64, i64, u64, i64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,6 +153,10 @@ impl SavedState {
                 SavedState::Absence { waiting: waiting.collect(), seen }
             }
             State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
+            State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
+            State::Slumber(Slumber { first, last, n, longest }) => {
+                SavedState::Slumber(*first, *last, *n, *longest)
+            }
         }
     }
 
@@ -159,7 +167,7 @@ impl SavedState {
             }
             SavedState::Distinct { pairs, slices } => {
                 let slices = slices.into_iter().map(|(s, registers)| (s, HyperLogLog::of(&registers)));
-                State::Distinct(DistinctWindow::from_parts(pairs, slices.collect()))
+                State::Distinct(Box::new(DistinctWindow::from_parts(pairs, slices.collect())))
             }
             SavedState::Total { runs, width } => {
                 let runs = runs.into_iter().map(|(second, n, sum)| Run { second, n, sum });
@@ -173,6 +181,13 @@ impl SavedState {
                 State::Absence(AbsenceWindow::from_parts(waiting.collect(), seen))
             }
             SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
+            SavedState::Places(saved) => State::Places(saved.into_places()),
+            SavedState::Slumber(first, last, n, longest) => State::Slumber(Slumber {
+                first: time(first).0,
+                last: time(last).0,
+                n: n.min(COUNT_MAX),
+                longest: time(longest).0.max(0),
+            }),
         }
     }
 }

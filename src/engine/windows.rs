@@ -73,6 +73,7 @@ impl Windows {
             let limit = match room {
                 Room::Windows => bounds.windows,
                 Room::Habits | Room::Peers => bounds.habits,
+                Room::Sleepers => bounds.sleepers,
             };
             Shard::new(room, limit.divided(shards::SHARDS * n_rounds.max(1)))
         };
@@ -117,13 +118,9 @@ impl Windows {
         }
     }
 
-    /// How many left because there were too many: windows, and habits.
-    pub fn evicted(&self) -> [u64; 2] {
-        let of = |is_window: bool| {
-            let shards = self.shards().filter(|shard| (shard.room == Room::Windows) == is_window);
-            shards.map(|shard| shard.evicted).sum()
-        };
-        [of(true), of(false)]
+    /// How many left a room because there were too many.
+    pub fn evicted(&self, room: Room) -> u64 {
+        self.shards().filter(|shard| shard.room == room).map(|shard| shard.evicted).sum()
     }
 
     /// How many findings were not waited for because too many were.
@@ -209,17 +206,20 @@ impl Round {
 
     /// Tells every window what was heard, each in its room.
     fn hear(&mut self, items: Vec<(u128, Heard)>, desk: &Desk<'_>) -> Vec<Said> {
-        let is_window =
-            |heard: &Heard| heard.asked(desk).is_none_or(|(asked, _)| Room::of(asked.kind) == Room::Windows);
-        let (windows, habits): (Vec<_>, Vec<_>) = items.into_iter().partition(|(_, heard)| is_window(heard));
-        let mut said = Vec::new();
-        for (room, items) in [(Room::Windows, windows), (Room::Habits, habits)] {
-            if !items.is_empty() {
-                let hear = |shard: &mut Shard, key, heard: Heard, out: &mut Vec<Said>| {
-                    shard.hear(key, &heard, desk, out);
-                };
-                said.append(&mut shards::run(self.room(room), items, hear));
+        let mut by_room = Room::ALL.map(|room| (room, Vec::new()));
+        for (key, heard) in items {
+            let room = heard.asked(desk).map_or(Room::Windows, |(asked, _)| Room::of(asked.kind));
+            let home = by_room.iter_mut().find(|(r, _)| *r == room);
+            if let Some((_, items)) = home {
+                items.push((key, heard));
             }
+        }
+        let mut said = Vec::new();
+        for (room, items) in by_room.into_iter().filter(|(_, items)| !items.is_empty()) {
+            let hear = |shard: &mut Shard, key, heard: Heard, out: &mut Vec<Said>| {
+                shard.hear(key, &heard, desk, out);
+            };
+            said.append(&mut shards::run(self.room(room), items, hear));
         }
         said
     }

@@ -16,8 +16,8 @@ pub struct Wiring {
     by_fingerprint: HashMap<u64, u32>,
     /// The last round.
     pub rounds: u8,
-    /// After this span without a finding, a window is as good as new; and a habit.
-    horizons: [Span; 2],
+    /// The span without a finding after which what lives in a room is as good as new.
+    horizons: [Span; Room::ALL.len()],
 }
 
 /// A correlation that rests on a detector.
@@ -41,12 +41,17 @@ impl Wiring {
             fingerprints: catalog.detectors.iter().map(|d| format!("{:016x}", d.fingerprint)).collect(),
             by_fingerprint: catalog.detectors.iter().map(|d| d.fingerprint).zip(0..).collect(),
             rounds: catalog.detectors.iter().map(Detector::round).max().unwrap_or(1),
-            horizons: [SLACK; 2],
+            horizons: [SLACK; Room::ALL.len()],
         };
         for (i, detector) in catalog.detectors.iter().enumerate() {
             let Some(correlation) = correlation_of(detector) else { continue };
-            let horizon = &mut wiring.horizons[usize::from(correlation.kind.is_behaviour())];
-            *horizon = Span(correlation.timespan.0.saturating_add(correlation.slack.0)).max(*horizon);
+            let span = Span(correlation.timespan.0.saturating_add(correlation.slack.0));
+            let mut rooms = vec![Room::of(correlation.kind)];
+            rooms.extend((!correlation.peers.is_empty()).then_some(Room::Peers));
+            for room in rooms {
+                let horizon = &mut wiring.horizons[room as usize];
+                *horizon = span.max(*horizon);
+            }
             for (base, number) in correlation.bases.iter().zip(0u16..) {
                 let listener = Listener {
                     correlation: i as u32,
@@ -64,7 +69,7 @@ impl Wiring {
 
     /// The span without a finding after which what lives in a room is as good as new.
     pub fn horizon(&self, room: Room) -> Span {
-        self.horizons[usize::from(room != Room::Windows)]
+        self.horizons[room as usize]
     }
 
     /// The detector of a fingerprint.

@@ -20,22 +20,48 @@ pub(crate) struct Behaviour {
     pub(crate) forget: Span,
     /// The wider key that is asked meanwhile.
     pub(crate) peers: Vec<(String, Place)>,
+    /// How long something must not have happened.
+    pub(crate) after: Span,
+    /// What counts as one place, or as none.
+    pub(crate) tolerate: Tolerate,
+}
+
+/// What counts as one place, or as none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tolerate {
+    pub(crate) v4: Option<u8>,
+    pub(crate) v6: Option<u8>,
+    pub(crate) private: bool,
+    pub(crate) services: bool,
 }
 
 /// The keys that only behaviours have, and in which of them they mean something.
-const MEANT: [(&str, &[Kind]); 4] = [
-    ("field", &[Kind::NewValue]),
-    ("learn", &[Kind::NewValue]),
-    ("forget", &[Kind::NewValue]),
+const MEANT: [(&str, &[Kind]); 6] = [
+    ("field", &[Kind::NewValue, Kind::Switch]),
+    ("learn", &[Kind::NewValue, Kind::Switch, Kind::Dormant]),
+    ("forget", &[Kind::NewValue, Kind::Dormant]),
     ("peers", &[Kind::NewValue]),
+    ("after", &[Kind::Dormant]),
+    ("tolerate", &[Kind::Switch]),
 ];
 
-/// Learning ends after so many records: what the vendors use lies between 16 records and 30 days.
-const EVENTS: u64 = 50;
-/// And so long a time, so that a busy first hour is not a habit.
-const AGE: Span = Span(3 * 86_400);
-/// A quarter: what a quarterly task uses is not new each time.
-const FORGET: Span = Span(90 * 86_400);
+/// When learning ends where that is not written. Of values after 50 records in 3 days: what the vendors use lies between 16
+/// records and 30 days, and a busy first hour is not a habit. A place is home, and a key alive, sooner.
+fn learning(kind: Kind) -> (u64, Span) {
+    match kind {
+        Kind::Switch => (3, Span(0)),
+        Kind::Dormant => (10, Span(0)),
+        _ => (50, Span(3 * 86_400)),
+    }
+}
+
+/// A quarter: what a quarterly task uses is not new each time. Who sleeps is known for longer than the longest sleep.
+fn forgetting(kind: Kind) -> Span {
+    Span(86_400 * if kind == Kind::Dormant { 400 } else { 90 })
+}
+
+/// A sleep of which a quarterly task knows nothing.
+const AFTER: Span = Span(90 * 86_400);
 
 const EVENTS_MAX: u64 = 1_000_000;
 /// Values are kept to the hour, and what is forgotten within a day was never a habit.
@@ -75,15 +101,16 @@ pub(crate) fn parse(
     if kind.takes("field") {
         field(section, group_by, asked, faults);
     }
-    let (events, age) =
-        section.get("learn").filter(|n| !n.is_null()).map_or((EVENTS, AGE), |n| learn(n, faults));
-    let forget = forget(section, age, faults);
+    let (events, age) = learn(section, kind, faults);
+    let forget = forget(section, kind, age, faults);
+    let after = after(section, forget, faults);
+    let tolerate = tolerate(section, faults);
     let peers = texts(section.get("peers"), faults);
     for (name, place) in peers.iter().filter(|(name, _)| group_by.iter().all(|(own, _)| own == name)) {
         let message = format!("`{}` is the key itself, not its peers", crate::inert::plain(name));
         faults.error(*place, message, "name a wider one, such as `trail.account`");
     }
-    Some(Behaviour { events, age, forget, peers })
+    Some(Behaviour { events, age, forget, peers, after, tolerate })
 }
 
 fn forbid(section: &Node, kind: Kind, faults: &mut Faults) {
@@ -117,8 +144,9 @@ fn field(section: &Node, group_by: &[(String, Place)], asked: &mut Asked, faults
     }
 }
 
-fn learn(node: &Node, faults: &mut Faults) -> (u64, Span) {
-    let (mut events, mut age) = (EVENTS, AGE);
+fn learn(section: &Node, kind: Kind, faults: &mut Faults) -> (u64, Span) {
+    let (mut events, mut age) = learning(kind);
+    let Some(node) = section.get("learn").filter(|n| !n.is_null()) else { return (events, age) };
     let Some(entries) = node.as_map() else {
         faults.error(node.place, "`learn` must be a map", "write `learn: {events: 50, age: 3d}`");
         return (events, age);
@@ -146,9 +174,10 @@ fn number_of_events(node: &Node, faults: &mut Faults) -> Option<u64> {
     found
 }
 
-fn forget(section: &Node, age: Span, faults: &mut Faults) -> Span {
-    let Some(node) = section.get("forget").filter(|n| !n.is_null()) else { return FORGET.max(age) };
-    let Some(forget) = span(node, faults) else { return FORGET };
+fn forget(section: &Node, kind: Kind, age: Span, faults: &mut Faults) -> Span {
+    let usual = forgetting(kind).max(age);
+    let Some(node) = section.get("forget").filter(|n| !n.is_null()) else { return usual };
+    let Some(forget) = span(node, faults) else { return usual };
     if !(FORGET_MIN..=FORGET_MAX).contains(&forget) {
         let message = format!("`forget` is {forget}");
         faults.error(node.place, message, format!("write a span from {FORGET_MIN} to {FORGET_MAX}"));
@@ -158,4 +187,45 @@ fn forget(section: &Node, age: Span, faults: &mut Faults) -> Span {
         faults.error(node.place, message, "forget later, or learn for a shorter time");
     }
     forget
+}
+
+fn after(section: &Node, forget: Span, faults: &mut Faults) -> Span {
+    let Some(node) = section.get("after").filter(|n| !n.is_null()) else { return AFTER };
+    let Some(after) = span(node, faults) else { return AFTER };
+    if after >= forget {
+        let message = format!("`after: {after}` is no sooner than it is forgotten, after {forget}");
+        faults.error(node.place, message, "shorten it, or say a longer `forget`");
+    }
+    after
+}
+
+/// Reads what counts as one place: `ipv4/24`, `ipv6/48`; or as none: `private`, `aws_services`.
+fn tolerate(section: &Node, faults: &mut Faults) -> Tolerate {
+    let mut found = Tolerate::default();
+    for (word, place) in texts(section.get("tolerate"), faults) {
+        let prefix = |most: u8| {
+            let (_, bits) = word.split_once('/')?;
+            bits.parse::<u8>().ok().filter(|bits| (1..=most).contains(bits))
+        };
+        let is_known = match word.split('/').next().unwrap_or("") {
+            "ipv4" => {
+                found.v4 = prefix(32);
+                found.v4.is_some()
+            }
+            "ipv6" => {
+                found.v6 = prefix(128);
+                found.v6.is_some()
+            }
+            _ => {
+                found.private |= word == "private";
+                found.services |= word == "aws_services";
+                matches!(word.as_str(), "private" | "aws_services")
+            }
+        };
+        if !is_known {
+            let message = format!("`{}` is nothing that can be tolerated", crate::inert::plain(&word));
+            faults.error(place, message, "write ipv4/24, ipv6/48, private or aws_services");
+        }
+    }
+    found
 }

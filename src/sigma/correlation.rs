@@ -51,6 +51,8 @@ pub(crate) enum Kind {
     ValueMedian,
     Absence,
     NewValue,
+    Switch,
+    Dormant,
 }
 
 /// Where something is missing.
@@ -62,7 +64,7 @@ pub(crate) enum Side {
     Around,
 }
 
-const KINDS: [(&str, Kind); 10] = [
+const KINDS: [(&str, Kind); 12] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -73,6 +75,8 @@ const KINDS: [(&str, Kind); 10] = [
     ("value_median", Kind::ValueMedian),
     ("absence", Kind::Absence),
     ("new_value", Kind::NewValue),
+    ("switch", Kind::Switch),
+    ("dormant", Kind::Dormant),
 ];
 
 const SIDES: [(&str, Side); 3] = [("after", Side::After), ("before", Side::Before), ("around", Side::Around)];
@@ -99,7 +103,7 @@ impl Kind {
 
     /// Whether the window is as long as what is remembered, so that nobody says how long it is.
     fn has_no_timespan(self) -> bool {
-        self == Kind::NewValue
+        matches!(self, Kind::NewValue | Kind::Dormant)
     }
 
     pub(crate) fn needs_field(self) -> bool {
@@ -126,6 +130,8 @@ const KEYS: &[&str] = &[
     "learn",
     "forget",
     "peers",
+    "after",
+    "tolerate",
 ];
 
 impl Correlation {

@@ -128,6 +128,78 @@ fn a_record_that_lacks_a_part_of_the_key_or_the_value_counts_for_nobody() {
     assert!(told(&text, days(10, "ann", "eu-west-1")).is_empty());
 }
 
+/// A call with a session's credentials from an address.
+fn from(time: i64, session: &str, ip: &str) -> Value {
+    let context = json!({"attributes": {"creationDate": "2026-01-01T00:00:00Z"}});
+    let identity = json!({
+        "type": "AssumedRole", "principalId": format!("AROAEXAMPLE:{session}"), "accountId": "111122223333",
+        "arn": format!("arn:aws:sts::111122223333:assumed-role/web/{session}"), "sessionContext": context,
+    });
+    let id = format!("{time:09}-{session}-{ip}");
+    record(time, json!({"eventName": "Call", "sourceIPAddress": ip, "userIdentity": identity, "eventID": id}))
+}
+
+#[test]
+fn one_session_in_two_networks_is_told_once_a_network_with_both_as_evidence() {
+    let text = rule("call", "Call")
+        + &over(
+            "two-places",
+            "switch",
+            "call",
+            "  group-by: [trail.session]\n  field: sourceIPAddress\n  timespan: 8h\n  tolerate: [ipv4/24, private, aws_services]\n",
+        );
+    let at = |minute: i64, ip: &str| from(minute * 60, "i-0abc1234", ip);
+    let home: Vec<Value> = (0..5).map(|i| at(i, &format!("192.0.2.{i}"))).collect();
+    let run = |more: Vec<Value>| told(&text, home.iter().cloned().chain(more).collect());
+    assert!(run(vec![at(9, "192.0.2.200"), at(10, "10.0.0.9"), at(11, "ec2.amazonaws.com")]).is_empty());
+    let found = run(vec![at(30, "198.51.100.7"), at(31, "198.51.100.8"), at(32, "192.0.2.1")]);
+    assert_eq!(count_of(&found, "two-places"), 1, "{found:?}");
+    assert_eq!(
+        found[0].reasons[0],
+        "this trail.session is used with sourceIPAddress \"198.51.100.0/24\" while it is in use with \"192.0.2.0/24\": \
+         5 of 6 findings of \"call title\" since 2026-01-01T00:00:00Z, the last at 2026-01-01T00:04:00Z; 2 such values \
+         within 8h"
+    );
+    let evidence: Vec<&str> = found[0].evidence.iter().map(|e| e.event_id.as_str()).collect();
+    assert!(
+        evidence.iter().any(|id| id.contains("192.0.2")) && evidence.iter().any(|id| id.contains("198.51"))
+    );
+    assert!(run(vec![at(9 * 60, "198.51.100.7")]).is_empty(), "home was left hours ago");
+    assert!(run(vec![from(60, "i-0other", "198.51.100.7")]).is_empty(), "another session");
+    let young = vec![at(0, "192.0.2.1"), at(1, "198.51.100.7"), at(2, "192.0.2.1"), at(3, "198.51.100.8")];
+    assert!(told(&text, young).is_empty(), "no place is settled yet");
+}
+
+#[test]
+fn a_key_that_slept_for_long_wakes_once_and_a_quarterly_task_is_learned() {
+    let text = rule("login", "ConsoleLogin")
+        + &over("awake", "dormant", "login", "  group-by: [trail.principal]\n  after: 45d\n");
+    let wakes = |gaps: &[i64]| {
+        let mut records = days(10, "ann", "eu-west-1");
+        let mut day = 9;
+        for gap in gaps {
+            day += gap;
+            records.push(sign_in(day * DAY, "ann", "eu-west-1"));
+        }
+        told(&text, records)
+    };
+    assert!(wakes(&[44]).is_empty() && wakes(&[401]).is_empty(), "too short; forgotten");
+    let found = wakes(&[97, 1, 1]);
+    assert_eq!(count_of(&found, "awake"), 1);
+    assert_eq!(
+        found[0].reasons[0],
+        "trail.principal \"AIDAann\" is seen again after 97 days, last before at 2026-01-10T00:00:00Z: 10 findings of \
+         \"login title\" since 2026-01-01T00:00:00Z were at most 1 days apart"
+    );
+    assert_eq!(found[0].baseline["gap_days"], json!(97.0));
+    assert_eq!(count_of(&wakes(&[90, 92, 91]), "awake"), 1, "then it is known to come every quarter");
+    assert_eq!(count_of(&wakes(&[90, 140]), "awake"), 2);
+    assert!(
+        told(&text, vec![sign_in(0, "ben", "r"), sign_in(99 * DAY, "ben", "r")]).is_empty(),
+        "cold start"
+    );
+}
+
 #[test]
 fn what_is_wrong_with_a_behaviour_is_said_where_it_stands() {
     let base = "  group-by: [trail.principal]\n  field: awsRegion\n";
@@ -197,6 +269,18 @@ fn what_is_wrong_with_a_behaviour_is_said_where_it_stands() {
             "  group-by: [trail.principal]\n  condition: {field: awsRegion, gte: 1}\n",
             "16:22: `field` stands beside `type`, not in the condition; move it there",
         ),
+        (
+            "switch",
+            &format!("{base}  timespan: 8h\n  tolerate: [ipv4/33]\n"),
+            "18:14: `ipv4/33` is nothing that can be tolerated; write ipv4/24, ipv6/48, private or aws_services",
+        ),
+        ("switch", base, "13:3: `timespan` is missing; say over how long"),
+        (
+            "dormant",
+            "  group-by: [trail.principal]\n  after: 60d\n  forget: 30d\n",
+            "16:10: `after: 60d` is no sooner than it is forgotten, after 30d; shorten it",
+        ),
+        ("dormant", base, "16:10: `field` means nothing in `dormant`; leave it out, or use"),
         (
             "event_count",
             "  group-by: [trail.principal]\n  timespan: 1h\n  condition: {gte: 1}\n  forget: 9d\n",

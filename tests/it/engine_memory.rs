@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use trailhound::alert::{Alert, Outcome};
 use trailhound::detect::catalog::{
-    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Side,
+    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Side, Tolerance,
 };
 use trailhound::detect::window::absence::wait_of;
 use trailhound::detect::window::{GRACE, SLACK};
@@ -111,6 +111,20 @@ pub(crate) fn remembering() -> Arc<Catalog> {
             waited,
         ),
         remembers("p-new", CorrelationKind::NewValue(learning(8)), peered(&[0], &[1]), 2 * 86_400, 0.0),
+        remembers(
+            "q-switch",
+            CorrelationKind::Switch(Learning { events: 2, age: Span(0) }, Tolerance::default()),
+            each(&[1], &[0]),
+            7_200,
+            0.0,
+        ),
+        remembers(
+            "r-dormant",
+            CorrelationKind::Dormant(learning(3), Span(3_600)),
+            each(&[0, 1], &[]),
+            86_400,
+            0.0,
+        ),
     ];
     let captures = ["sourceIPAddress", "requestParameters.bucketName", "requestParameters.n"];
     Arc::new(Catalog {

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use proptest::prelude::*;
-use trailhound::detect::catalog::{Condition, Correlation, CorrelationKind, Learning};
+use trailhound::detect::catalog::{Condition, Correlation, CorrelationKind, Learning, Tolerance};
 use trailhound::detect::finding::Whose;
 use trailhound::detect::window::novelty::{Parts, VALUES_MAX, ValueHabit};
+use trailhound::detect::window::slumber::Slumber;
+use trailhound::detect::window::switch::{PLACES_MAX, Places};
 use trailhound::detect::window::{Decision, Sight};
 use trailhound::hash;
 use trailhound::time::Span;
@@ -97,6 +99,118 @@ proptest! {
             }
         }
     }
+}
+
+/// Whether the last record comes from a second place, by looking through all of them; and which were told before.
+fn second_place(seen: &[(i64, u64)], learning: Learning, span: i64) -> Vec<usize> {
+    let (mut told, mut home, mut told_of) = (Vec::new(), None, Vec::<u64>::new());
+    for (i, (time, place)) in seen.iter().enumerate() {
+        // A place that was not seen for a span, as of some record since, is a place no more.
+        let since = |p: u64, upto: usize| {
+            let mut mine: Vec<i64> = Vec::new();
+            for (t, q) in &seen[..upto] {
+                if mine.iter().max().is_some_and(|last| t - last >= span) {
+                    mine.clear();
+                }
+                if *q == p {
+                    mine.push(*t);
+                }
+            }
+            if mine.iter().max().is_some_and(|last| upto < seen.len() && seen[upto].0 - last >= span) {
+                mine.clear();
+            }
+            mine
+        };
+        told_of.retain(|p| !since(*p, i).is_empty());
+        home = home.filter(|home| !since(*home, i).is_empty());
+        let mut mine = since(*place, i);
+        mine.push(*time);
+        match home {
+            None => {
+                let age = mine.iter().max().unwrap() - mine.iter().min().unwrap();
+                if learning.is_over(mine.len() as u64, age) {
+                    home = Some(*place);
+                    told_of.push(*place);
+                }
+            }
+            Some(home) => {
+                let last = since(home, i).into_iter().max().unwrap();
+                if !told_of.contains(place) && (time - last).abs() < span {
+                    told.push(i);
+                    told_of.push(*place);
+                }
+            }
+        }
+    }
+    told
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn second_places_are_those_that_looking_at_all_finds(
+        seen in times(80, 900), events in 1u64..6, age in 0i64..2_000, span in 600i64..9_000,
+    ) {
+        let learning = Learning { events, age: Span(age) };
+        let asked = asked(CorrelationKind::Switch(learning, Tolerance::default()), span, Condition::default());
+        let seen: Vec<(i64, u64)> = seen.into_iter().map(|(t, v)| (t, u64::from(v % 5))).collect();
+        let (mut places, mut found) = (Places::default(), Vec::new());
+        for (i, (t, place)) in seen.iter().enumerate() {
+            if places.observe(&sight(*t, *place), learning, &asked).is_some() {
+                found.push(i);
+            }
+            if i % 17 == 0 {
+                let (kept, home) = places.parts();
+                places = Places::from_parts(kept.to_vec(), home);
+            }
+        }
+        prop_assert_eq!(found, second_place(&seen, learning, span));
+    }
+
+    #[test]
+    fn sleepers_that_wake_are_those_whose_gap_looking_at_all_finds(
+        seen in times(60, 5 * DAY), events in 1u64..9, age in 0i64..9, after in 3i64..60, forget in 60i64..150,
+    ) {
+        let learning = Learning { events, age: Span(age * DAY) };
+        let (after, forget) = (after * DAY, forget * DAY);
+        let asked = asked(CorrelationKind::Dormant(learning, Span(after)), forget, Condition::default());
+        let mut slumber = Slumber::default();
+        for (i, (t, _)) in seen.iter().enumerate() {
+            let found = slumber.observe(*t, "me", learning, Span(after), &asked);
+            let mut gaps = vec![0];
+            let (mut first, mut last, mut n) = (seen[0].0, seen[0].0, 0u64);
+            let mut expected = None;
+            for (t, _) in &seen[..=i] {
+                let gap = (t - last).max(0);
+                if n > 0 && gap > forget {
+                    (gaps, first, last, n) = (vec![0], *t, *t, 0);
+                }
+                let longest = *gaps.iter().max().unwrap();
+                let is_known = n >= events && last - first >= age * DAY && n > 0;
+                expected = (is_known && t - last >= after && (t - last) as f64 >= 1.5 * longest as f64)
+                    .then_some((n, last));
+                gaps.push((t - last).max(0));
+                (first, last, n) = (first.min(*t), last.max(*t), n + 1);
+            }
+            let told = found.map(|d| d.habit.unwrap()).map(|habit| (habit.n_records, habit.last.0));
+            prop_assert_eq!(told, expected, "record {}", i);
+        }
+    }
+}
+
+#[test]
+fn a_credential_in_a_thousand_places_stays_small_and_home_is_not_pushed_out() {
+    let learning = Learning { events: 2, age: Span(0) };
+    let asked = asked(CorrelationKind::Switch(learning, Tolerance::default()), DAY, Condition::default());
+    let mut places = Places::default();
+    for t in 0..1_000 {
+        places.observe(&sight(t, 0), learning, &asked);
+        places.observe(&sight(t, t as u64), learning, &asked);
+    }
+    let (kept, home) = places.parts();
+    assert_eq!((kept.len(), home), (PLACES_MAX, Some(sight(0, 0).hash)));
+    assert!(places.weight() < 1_000 && places.take_pushed_out() == 1_000 - PLACES_MAX as u64);
 }
 
 const ALWAYS: Learning = Learning { events: 1, age: Span(0) };

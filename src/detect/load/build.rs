@@ -7,6 +7,7 @@ use super::links::Links;
 use crate::alert::{Mode, Outcome, Severity};
 use crate::detect::catalog::{
     Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Once, Side,
+    Tolerance,
 };
 use crate::detect::window::SLACK;
 use crate::detect::window::absence::wait_of;
@@ -14,6 +15,7 @@ use crate::hash;
 use crate::record::path::FieldPath;
 use crate::sigma::RuleSet;
 use crate::sigma::ast::Expr;
+use crate::sigma::behaviour::Tolerate;
 use crate::sigma::correlation::{self, Kind};
 use crate::sigma::document::{Body, Rule};
 use crate::sigma::fault::Place;
@@ -156,7 +158,18 @@ fn kind(written: &correlation::Correlation) -> CorrelationKind {
         Kind::TemporalOrdered => CorrelationKind::TemporalOrdered,
         Kind::Absence => CorrelationKind::Absence(side(written.side)),
         Kind::NewValue => CorrelationKind::NewValue(learning),
+        Kind::Switch => CorrelationKind::Switch(learning, tolerance(written)),
+        Kind::Dormant => {
+            let after = written.behaviour.as_ref().map_or(Span(0), |behaviour| behaviour.after);
+            CorrelationKind::Dormant(learning, after)
+        }
     }
+}
+
+fn tolerance(written: &correlation::Correlation) -> Tolerance {
+    let tolerate = written.behaviour.as_ref().map(|behaviour| behaviour.tolerate).unwrap_or_default();
+    let Tolerate { v4, v6, private, services } = tolerate;
+    Tolerance { v4, v6, private, services }
 }
 
 fn side(side: correlation::Side) -> Side {

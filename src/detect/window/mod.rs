@@ -17,6 +17,8 @@ pub mod distinct;
 pub mod meeting;
 pub mod novelty;
 pub mod sample;
+pub mod slumber;
+pub mod switch;
 pub mod times;
 pub mod total;
 pub mod witness;
@@ -36,6 +38,8 @@ use distinct::DistinctWindow;
 use meeting::MeetingWindow;
 use novelty::ValueHabit;
 use sample::SampleWindow;
+use slumber::Slumber;
+use switch::Places;
 use total::TotalWindow;
 use witness::Witnesses;
 
@@ -70,15 +74,21 @@ pub enum Room {
     Habits,
     /// What the peers of somebody are used to.
     Peers,
+    /// When somebody was last seen.
+    Sleepers,
 }
 
 impl Room {
     /// All of them, in the order in which they work: peers are asked first.
-    pub const ALL: [Room; 3] = [Room::Peers, Room::Windows, Room::Habits];
+    pub const ALL: [Room; 4] = [Room::Peers, Room::Windows, Room::Habits, Room::Sleepers];
 
     /// Where a key's window of a detector lives.
     pub fn of(kind: CorrelationKind) -> Room {
-        if kind.is_behaviour() { Room::Habits } else { Room::Windows }
+        match kind {
+            CorrelationKind::Dormant(..) => Room::Sleepers,
+            kind if kind.is_behaviour() => Room::Habits,
+            _ => Room::Windows,
+        }
     }
 
     /// The name in snapshots.
@@ -87,6 +97,7 @@ impl Room {
             Room::Windows => "windows",
             Room::Habits => "habits",
             Room::Peers => "peers",
+            Room::Sleepers => "sleepers",
         }
     }
 }
@@ -108,7 +119,7 @@ pub enum State {
     /// How many there were.
     Count(CountWindow),
     /// How many distinct values.
-    Distinct(DistinctWindow),
+    Distinct(Box<DistinctWindow>),
     /// Sum and average.
     Total(TotalWindow),
     /// Percentiles and shares.
@@ -119,6 +130,10 @@ pub enum State {
     Absence(AbsenceWindow),
     /// The values that somebody is used to.
     Values(Box<ValueHabit>),
+    /// The places of a credential.
+    Places(Places),
+    /// When somebody was last seen.
+    Slumber(Slumber),
 }
 
 /// A window that meets the condition of its detector.
@@ -153,7 +168,7 @@ impl State {
     pub fn new(asked: &Correlation) -> State {
         match asked.kind {
             CorrelationKind::EventCount => State::Count(CountWindow::default()),
-            CorrelationKind::ValueCount => State::Distinct(DistinctWindow::default()),
+            CorrelationKind::ValueCount => State::Distinct(Box::default()),
             CorrelationKind::ValueSum | CorrelationKind::ValueAvg => State::Total(TotalWindow::default()),
             CorrelationKind::ValuePercentile(_) | CorrelationKind::ValueShare => {
                 State::Sample(SampleWindow::default())
@@ -163,6 +178,8 @@ impl State {
             }
             CorrelationKind::Absence(_) => State::Absence(AbsenceWindow::default()),
             CorrelationKind::NewValue(_) => State::Values(Box::default()),
+            CorrelationKind::Switch(..) => State::Places(Places::default()),
+            CorrelationKind::Dormant(..) => State::Slumber(Slumber::default()),
         }
     }
 
@@ -201,7 +218,17 @@ impl State {
             }
             State::Values(habit) => {
                 let CorrelationKind::NewValue(learning) = asked.kind else { return None };
-                habit.observe(&sight_of(turned, base)?, learning, asked, peers)
+                habit.observe(&sight_of(turned, base, |text| Some(text.into()))?, learning, asked, peers)
+            }
+            State::Places(places) => {
+                let CorrelationKind::Switch(learning, tolerance) = asked.kind else { return None };
+                let place = |text| switch::place_of(text, tolerance);
+                places.observe(&sight_of(turned, base, place)?, learning, asked)
+            }
+            State::Slumber(slumber) => {
+                let CorrelationKind::Dormant(learning, after) = asked.kind else { return None };
+                let name: Vec<&str> = base.group_by.iter().filter_map(|slot| event.captured(*slot)).collect();
+                slumber.observe(believed(turned), &name.join(" with "), learning, after, asked)
             }
         }
     }
@@ -217,7 +244,7 @@ impl State {
             State::Meeting(window) => window.forget(horizon),
             State::Absence(window) => window.forget(horizon),
             // Habits forget when they are asked, in the time of what is asked.
-            State::Values(_) => {}
+            State::Values(_) | State::Places(_) | State::Slumber(_) => {}
         }
     }
 
@@ -230,12 +257,19 @@ impl State {
             State::Meeting(window) => window.weight(),
             State::Absence(window) => window.weight(),
             State::Values(habit) => habit.weight(),
+            State::Places(places) => places.weight(),
+            State::Slumber(_) => slumber::BYTES,
         }
     }
 
-    /// Whether earlier records are part of what is told.
-    fn keeps_witnesses(&self) -> bool {
-        !matches!(self, State::Absence(_) | State::Values(_))
+    /// As what a record is kept for evidence, where earlier ones are part of what is told.
+    fn role_of(&self, base: &Base, decision: Option<&Decision>) -> Option<u16> {
+        match self {
+            State::Absence(_) | State::Values(_) | State::Slumber(_) => None,
+            // Of each of two places at least one.
+            State::Places(_) => Some(u16::from(decision.is_some())),
+            _ => Some(base.role),
+        }
     }
 }
 
@@ -256,8 +290,8 @@ impl Window {
     ) -> Option<Decision> {
         self.state.forget(turned.turn, asked);
         let decision = self.state.observe(turned, base, asked, peers);
-        if self.state.keeps_witnesses() {
-            self.witnesses.add(base.role, &turned.event);
+        if let Some(role) = self.state.role_of(base, decision.as_ref()) {
+            self.witnesses.add(role, &turned.event);
         }
         decision
     }
@@ -289,6 +323,7 @@ impl Window {
     pub fn take_pushed_out(&mut self) -> u64 {
         match &mut self.state {
             State::Values(habit) => habit.take_pushed_out(),
+            State::Places(places) => places.take_pushed_out(),
             _ => 0,
         }
     }
@@ -313,19 +348,27 @@ fn value_of(event: &Event, base: &Base) -> Option<u64> {
     values.filter(|v| !v.is_empty()).map(|v| hash::stable64_of(&v))
 }
 
-/// The value that counts, with its time and its text.
-fn sight_of<'a>(turned: &'a Turned, base: &Base) -> Option<Sight<'a>> {
-    let event = turned.event.as_ref();
-    let text = match base.fields.as_slice() {
-        [only] => Cow::Borrowed(event.captured(*only)?),
-        several => several
-            .iter()
-            .map(|slot| event.captured(*slot))
-            .collect::<Option<Vec<_>>>()?
-            .join(" with ")
-            .into(),
-    };
-    Some(Sight { time: event.time.min(turned.turn).0, hash: value_of(event, base)?, text })
+/// The value that counts, with its time and its text. `read` says what each part of it stands for, if for anything.
+fn sight_of<'a>(
+    turned: &'a Turned,
+    base: &Base,
+    read: impl Fn(&'a str) -> Option<Cow<'a, str>>,
+) -> Option<Sight<'a>> {
+    let parts = base.fields.iter().map(|slot| turned.event.captured(*slot).and_then(&read));
+    let mut parts: Vec<Cow<'a, str>> = parts.collect::<Option<_>>()?;
+    let hash = hash::stable64_of(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    let text = if parts.len() > 1 { parts.join(" with ").into() } else { parts.pop()? };
+    Some(Sight { time: believed(turned), hash, text })
+}
+
+/// The second in which something happened, never beyond its turn.
+fn believed(turned: &Turned) -> i64 {
+    turned.event.time.min(turned.turn).0
+}
+
+/// A number to the hundredth, so that it is the same wherever it is worked out.
+fn hundredth(n: f64) -> f64 {
+    (n * 100.0).round() / 100.0
 }
 
 /// A text cut to so many bytes.

@@ -300,7 +300,7 @@ impl Odds {
 
     /// The surprise of something new: `-log2((n_new + 1) / (n + 2))`, to the hundredth.
     pub fn bits(self) -> f64 {
-        (((self.n + 2.0) / (self.n_new + 1.0)).log2() * 100.0).round() / 100.0
+        super::hundredth(((self.n + 2.0) / (self.n_new + 1.0)).log2())
     }
 }
 
