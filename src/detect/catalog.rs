@@ -146,6 +146,16 @@ pub struct Correlation {
     pub wait: Span,
 }
 
+impl Correlation {
+    /// For how long it remembers a key of which it hears nothing.
+    pub fn memory(&self) -> Span {
+        match self.kind {
+            CorrelationKind::Burst(pace) | CorrelationKind::Spread(pace, _) => pace.forget.max(self.timespan),
+            _ => self.timespan,
+        }
+    }
+}
+
 /// A detector that a correlation rests on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
@@ -186,11 +196,15 @@ pub enum CorrelationKind {
     /// Whether role 0 found something and role 1 did not.
     Absence(Side),
     /// Whether the value is new to its key.
-    NewValue(Learning),
+    NewValue(Learning, Tolerance),
     /// Whether its key is seen at a second place.
     Switch(Learning, Tolerance),
     /// Whether its key was not seen for so long.
     Dormant(Learning, Span),
+    /// Whether its key has far more findings than usual.
+    Burst(Pace),
+    /// Whether its key has many distinct values; with `true`, far more than usual.
+    Spread(Pace, bool),
 }
 
 impl CorrelationKind {
@@ -198,7 +212,11 @@ impl CorrelationKind {
     pub fn is_behaviour(self) -> bool {
         matches!(
             self,
-            CorrelationKind::NewValue(_) | CorrelationKind::Switch(..) | CorrelationKind::Dormant(..)
+            CorrelationKind::NewValue(..)
+                | CorrelationKind::Switch(..)
+                | CorrelationKind::Dormant(..)
+                | CorrelationKind::Burst(_)
+                | CorrelationKind::Spread(..)
         )
     }
 }
@@ -210,6 +228,17 @@ pub struct Learning {
     pub events: u64,
     /// After so long a time.
     pub age: Span,
+}
+
+/// How much is much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Less than this is never much.
+    pub floor: u64,
+    /// When what is usual is known.
+    pub learning: Learning,
+    /// When a key that was not seen begins anew.
+    pub forget: Span,
 }
 
 /// What counts as one place, or as none.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::reasons::{condition_text, every_base, number};
-use crate::detect::catalog::{Catalog, Correlation, CorrelationKind};
+use crate::detect::catalog::{Catalog, Correlation, CorrelationKind, Pace};
 use crate::detect::finding::{Habit, Told, Whose};
 
 /// How many of the most usual values a sentence names.
@@ -15,9 +15,22 @@ const NAMED_MAX: usize = 3;
 pub(super) fn sentence(told: &Told, habit: &Habit, correlation: &Correlation, catalog: &Catalog) -> String {
     let bases = every_base(correlation, catalog);
     match correlation.kind {
-        CorrelationKind::NewValue(_) => new_value(told, habit, correlation, &bases),
+        CorrelationKind::NewValue(..) => new_value(told, habit, correlation, &bases),
         CorrelationKind::Switch(..) => switch(habit, correlation, &bases),
         CorrelationKind::Dormant(..) => dormant(habit, correlation, &bases),
+        CorrelationKind::Burst(pace) => {
+            let what = format!("{} findings of {bases}", number(habit.found));
+            much(&what, told, habit, correlation, Some(pace))
+        }
+        CorrelationKind::Spread(pace, is_learned) => {
+            let about = if told.is_estimate { "about " } else { "" };
+            let what = format!(
+                "{about}{} distinct {} in findings of {bases}",
+                number(habit.found),
+                correlation.field
+            );
+            much(&what, told, habit, correlation, Some(pace).filter(|_| is_learned))
+        }
         _ => String::new(),
     }
 }
@@ -72,6 +85,22 @@ fn new_value(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str)
     }
 }
 
+/// `40 findings of "…" within 10m for this …: 0.4 are usual here, …, so that this is one in 10^7.2`.
+fn much(what: &str, told: &Told, habit: &Habit, correlation: &Correlation, pace: Option<Pace>) -> String {
+    let Correlation { group_by, timespan, .. } = correlation;
+    let Some(Pace { floor, .. }) = pace else {
+        return format!("{what} within {timespan} for this {group_by}");
+    };
+    let (expected, varies) = (number(habit.expected), number(habit.dispersion));
+    let (n, since, windows, score) = (habit.n_records, habit.since, habit.n_values, number(told.measure));
+    let limit = condition_text(&correlation.condition);
+    format!(
+        "{what} within {timespan} for this {group_by}, where about {expected} are usual at this hour (variance {varies} times \
+         the mean, of {n} records in {windows} such spans since {since}); as many come by chance in one of 10^{score} spans, \
+         condition {limit} and at least {floor}"
+    )
+}
+
 /// `"DE" (58), "FR" (3)`.
 fn usual(habit: &Habit) -> String {
     let named = habit.usual.iter().take(NAMED_MAX).map(|(text, n)| format!("\"{text}\" ({n})"));
@@ -91,7 +120,7 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
         Whose::Peers { n_own } => json!({"peers": correlation.peers, "own_records": n_own}),
     };
     let facts = match correlation.kind {
-        CorrelationKind::NewValue(_) => vec![
+        CorrelationKind::NewValue(..) => vec![
             ("field", json!(correlation.field)),
             ("seen", json!(habit.seen)),
             ("usual", json!(usual)),
@@ -110,6 +139,17 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
             ("last_seen", json!(habit.last.to_string())),
             ("gap_days", json!(habit.found)),
             ("longest_gap_days", json!(habit.expected)),
+        ],
+        CorrelationKind::Spread(_, false) => {
+            let facts = [("seen", json!(habit.found)), ("span", json!(correlation.timespan.to_string()))];
+            return facts.map(|(name, value)| (name.to_owned(), value)).into();
+        }
+        CorrelationKind::Burst(_) | CorrelationKind::Spread(..) => vec![
+            ("seen", json!(habit.found)),
+            ("expected", json!(habit.expected)),
+            ("dispersion", json!(habit.dispersion)),
+            ("spans", json!(habit.n_values)),
+            ("score", json!(told.measure)),
         ],
         _ => Vec::new(),
     };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::saved::{COUNT_MAX, time};
 use crate::detect::finding::{Habit, Whose};
 use crate::detect::window::novelty::{Known, Odds, Parts, ValueHabit};
+use crate::detect::window::rhythm::Rhythm;
 use crate::detect::window::switch::{Place, Places};
 
 /// The values that somebody is used to.
@@ -36,6 +37,20 @@ struct SavedPlace {
     first: i64,
     last: i64,
     is_told: bool,
+}
+
+/// How many of something there usually are.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedRhythm {
+    hours: Vec<u16>,
+    window: i64,
+    count: u64,
+    n_windows: u64,
+    mean: f64,
+    dispersion: f64,
+    first: i64,
+    last: i64,
+    n: u64,
 }
 
 /// What was usual, as a detector told it.
@@ -73,6 +88,41 @@ impl SavedValues {
             odds: Odds { n, n_new, hour },
             is_spread: self.is_spread,
         })
+    }
+}
+
+impl SavedRhythm {
+    pub(super) fn of(rhythm: &Rhythm) -> SavedRhythm {
+        let Rhythm { hours, window, count, n_windows, mean, dispersion, first, last, n } = rhythm;
+        // Most keys are silent in most hours, and those behind the last that was not need not be written.
+        let n_hours = hours.iter().rposition(|n| *n > 0).map_or(0, |at| at + 1);
+        SavedRhythm {
+            hours: hours[..n_hours].to_vec(),
+            window: *window,
+            count: *count,
+            n_windows: *n_windows,
+            mean: *mean,
+            dispersion: *dispersion,
+            first: *first,
+            last: *last,
+            n: *n,
+        }
+    }
+
+    pub(super) fn into_rhythm(self) -> Rhythm {
+        let mut rhythm = Rhythm {
+            window: time(self.window).0,
+            count: self.count,
+            n_windows: self.n_windows,
+            mean: self.mean,
+            dispersion: self.dispersion,
+            first: time(self.first).0,
+            last: time(self.last).0,
+            n: self.n.min(COUNT_MAX),
+            ..Rhythm::default()
+        };
+        rhythm.hours.iter_mut().zip(self.hours).for_each(|(hour, saved)| *hour = saved);
+        rhythm.made_sound()
     }
 }
 

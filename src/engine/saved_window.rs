@@ -6,18 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
-use super::saved_habit::{SavedHabit, SavedPlaces, SavedValues};
+use super::saved_habit::{SavedHabit, SavedPlaces, SavedRhythm, SavedValues};
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
 use crate::detect::hyperloglog::HyperLogLog;
 use crate::detect::link::{Confidence, Standing};
 use crate::detect::window::absence::AbsenceWindow;
+use crate::detect::window::burst::Burst;
 use crate::detect::window::count::CountWindow;
 use crate::detect::window::distinct::DistinctWindow;
 use crate::detect::window::meeting::MeetingWindow;
 use crate::detect::window::sample::SampleWindow;
 use crate::detect::window::slumber::Slumber;
+use crate::detect::window::spread::Spread;
 use crate::detect::window::total::{Run, TotalWindow};
 use crate::detect::window::witness::{Witness, Witnesses};
 use crate::detect::window::{Room, State, Window};
@@ -67,6 +69,10 @@ enum SavedState {
     Places(SavedPlaces),
     /// (first, last, how often, longest gap)
     Slumber(i64, i64, u64, i64),
+    /// (count, rhythm)
+    Burst(Box<SavedState>, SavedRhythm),
+    /// (distinct values, rhythm)
+    Spread(Box<SavedState>, SavedRhythm),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,14 +139,16 @@ impl SavedWindow {
 impl SavedState {
     fn of(state: &State, catalog: &Catalog) -> SavedState {
         match state {
-            State::Count(window) => {
-                let (runs, before, width) = window.parts();
-                SavedState::Count { runs, before, width }
-            }
-            State::Distinct(window) => {
-                let slices = window.slices().map(|(s, sketch)| (s, sketch.registers().to_vec()));
-                SavedState::Distinct { pairs: window.pairs(), slices: slices.collect() }
-            }
+            State::Count(window) => SavedState::of_count(window),
+            State::Distinct(window) => SavedState::of_distinct(window),
+            State::Burst(burst) => SavedState::Burst(
+                Box::new(SavedState::of_count(&burst.count)),
+                SavedRhythm::of(&burst.rhythm),
+            ),
+            State::Spread(spread) => SavedState::Spread(
+                Box::new(SavedState::of_distinct(&spread.distinct)),
+                SavedRhythm::of(&spread.rhythm),
+            ),
             State::Total(window) => {
                 let (runs, width) = window.parts();
                 SavedState::Total { runs: runs.iter().map(|r| (r.second, r.n, r.sum)).collect(), width }
@@ -158,6 +166,16 @@ impl SavedState {
                 SavedState::Slumber(*first, *last, *n, *longest)
             }
         }
+    }
+
+    fn of_count(window: &CountWindow) -> SavedState {
+        let (runs, before, width) = window.parts();
+        SavedState::Count { runs, before, width }
+    }
+
+    fn of_distinct(window: &DistinctWindow) -> SavedState {
+        let slices = window.slices().map(|(s, sketch)| (s, sketch.registers().to_vec()));
+        SavedState::Distinct { pairs: window.pairs(), slices: slices.collect() }
     }
 
     fn into_state(self, translation: &Translation) -> State {
@@ -179,6 +197,20 @@ impl SavedState {
                 let waiting =
                     waiting.into_iter().map(|(due, turned)| (time(due), turned.into_turned(translation)));
                 State::Absence(AbsenceWindow::from_parts(waiting.collect(), seen))
+            }
+            SavedState::Burst(count, rhythm) => {
+                let count = match count.into_state(translation) {
+                    State::Count(count) => count,
+                    _ => CountWindow::default(),
+                };
+                State::Burst(Box::new(Burst { count, rhythm: rhythm.into_rhythm() }))
+            }
+            SavedState::Spread(distinct, rhythm) => {
+                let distinct = match distinct.into_state(translation) {
+                    State::Distinct(distinct) => *distinct,
+                    _ => DistinctWindow::default(),
+                };
+                State::Spread(Box::new(Spread { distinct, rhythm: rhythm.into_rhythm() }))
             }
             SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
             SavedState::Places(saved) => State::Places(saved.into_places()),

@@ -45,7 +45,7 @@ impl Wiring {
         };
         for (i, detector) in catalog.detectors.iter().enumerate() {
             let Some(correlation) = correlation_of(detector) else { continue };
-            let span = Span(correlation.timespan.0.saturating_add(correlation.slack.0));
+            let span = Span(correlation.memory().0.saturating_add(correlation.slack.0));
             let mut rooms = vec![Room::of(correlation.kind)];
             rooms.extend((!correlation.peers.is_empty()).then_some(Room::Peers));
             for room in rooms {

@@ -24,6 +24,10 @@ pub(crate) struct Behaviour {
     pub(crate) after: Span,
     /// What counts as one place, or as none.
     pub(crate) tolerate: Tolerate,
+    /// Less than this is never much.
+    pub(crate) floor: u64,
+    /// Whether it says how it learns.
+    pub(crate) is_learned: bool,
 }
 
 /// What counts as one place, or as none.
@@ -36,13 +40,14 @@ pub(crate) struct Tolerate {
 }
 
 /// The keys that only behaviours have, and in which of them they mean something.
-const MEANT: [(&str, &[Kind]); 6] = [
-    ("field", &[Kind::NewValue, Kind::Switch]),
-    ("learn", &[Kind::NewValue, Kind::Switch, Kind::Dormant]),
-    ("forget", &[Kind::NewValue, Kind::Dormant]),
+const MEANT: [(&str, &[Kind]); 7] = [
+    ("field", &[Kind::NewValue, Kind::Switch, Kind::Spread]),
+    ("learn", &[Kind::NewValue, Kind::Switch, Kind::Dormant, Kind::Burst, Kind::Spread]),
+    ("forget", &[Kind::NewValue, Kind::Dormant, Kind::Burst, Kind::Spread]),
     ("peers", &[Kind::NewValue]),
     ("after", &[Kind::Dormant]),
-    ("tolerate", &[Kind::Switch]),
+    ("tolerate", &[Kind::NewValue, Kind::Switch]),
+    ("floor", &[Kind::Burst, Kind::Spread]),
 ];
 
 /// When learning ends where that is not written. Of values after 50 records in 3 days: what the vendors use lies between 16
@@ -59,6 +64,9 @@ fn learning(kind: Kind) -> (u64, Span) {
 fn forgetting(kind: Kind) -> Span {
     Span(86_400 * if kind == Kind::Dormant { 400 } else { 90 })
 }
+
+/// What bursts have in common that were attacks: ten refused calls, ten secrets.
+const FLOOR: u64 = 10;
 
 /// A sleep of which a quarterly task knows nothing.
 const AFTER: Span = Span(90 * 86_400);
@@ -105,12 +113,18 @@ pub(crate) fn parse(
     let forget = forget(section, kind, age, faults);
     let after = after(section, forget, faults);
     let tolerate = tolerate(section, faults);
+    let floor = floor(section, kind, faults);
+    let is_learned = kind != Kind::Spread || section.get("learn").is_some();
+    if let Some(node) = section.get("condition").filter(|_| !is_learned) {
+        let message = "`condition` is a bound on how far from usual, and nothing is learned here";
+        faults.error(node.place, message, "write `floor`, or `learn`");
+    }
     let peers = texts(section.get("peers"), faults);
     for (name, place) in peers.iter().filter(|(name, _)| group_by.iter().all(|(own, _)| own == name)) {
         let message = format!("`{}` is the key itself, not its peers", crate::inert::plain(name));
         faults.error(*place, message, "name a wider one, such as `trail.account`");
     }
-    Some(Behaviour { events, age, forget, peers, after, tolerate })
+    Some(Behaviour { events, age, forget, peers, after, tolerate, floor, is_learned })
 }
 
 fn forbid(section: &Node, kind: Kind, faults: &mut Faults) {
@@ -197,6 +211,22 @@ fn after(section: &Node, forget: Span, faults: &mut Faults) -> Span {
         faults.error(node.place, message, "shorten it, or say a longer `forget`");
     }
     after
+}
+
+fn floor(section: &Node, kind: Kind, faults: &mut Faults) -> u64 {
+    let Some(node) = section.get("floor").filter(|n| !n.is_null()) else {
+        if kind == Kind::Spread {
+            faults.error(section.place, "`floor` is missing", "say how many are many, such as `floor: 10`");
+        }
+        return FLOOR;
+    };
+    let text = node.text().unwrap_or("");
+    let found = text.parse::<u64>().ok().filter(|n| (1..=EVENTS_MAX).contains(n));
+    if found.is_none() {
+        let message = format!("`{}` is no floor", crate::inert::plain(text));
+        faults.error(node.place, message, format!("write a whole number from 1 to {EVENTS_MAX}"));
+    }
+    found.unwrap_or(FLOOR)
 }
 
 /// Reads what counts as one place: `ipv4/24`, `ipv6/48`; or as none: `private`, `aws_services`.

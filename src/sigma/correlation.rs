@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     NewValue,
     Switch,
     Dormant,
+    Burst,
+    Spread,
 }
 
 /// Where something is missing.
@@ -64,7 +66,7 @@ pub(crate) enum Side {
     Around,
 }
 
-const KINDS: [(&str, Kind); 12] = [
+const KINDS: [(&str, Kind); 14] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -77,6 +79,8 @@ const KINDS: [(&str, Kind); 12] = [
     ("new_value", Kind::NewValue),
     ("switch", Kind::Switch),
     ("dormant", Kind::Dormant),
+    ("burst", Kind::Burst),
+    ("spread", Kind::Spread),
 ];
 
 const SIDES: [(&str, Side); 3] = [("after", Side::After), ("before", Side::Before), ("around", Side::Around)];
@@ -132,6 +136,7 @@ const KEYS: &[&str] = &[
     "peers",
     "after",
     "tolerate",
+    "floor",
 ];
 
 impl Correlation {

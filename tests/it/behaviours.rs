@@ -201,6 +201,66 @@ fn a_key_that_slept_for_long_wakes_once_and_a_quarterly_task_is_learned() {
 }
 
 #[test]
+fn a_burst_is_measured_against_the_usual_of_its_key() {
+    let text = rule("login", "ConsoleLogin")
+        + &over("many", "burst", "login", "  group-by: [trail.principal]\n  timespan: 1h\n  floor: 5\n");
+    // Ann has one an hour; ben fifty at once every hour.
+    let ann = (0..100).map(|hour| sign_in(hour * 3_600, "ann", "r"));
+    let ben = (0..5_000).map(|i| sign_in(i / 50 * 3_600 + i % 50, "ben", "r"));
+    let both = |n: i64| {
+        let more = |who: &'static str| (0..n).map(move |i| sign_in(360_000 + 60 * i, who, "s"));
+        told(&text, ann.clone().chain(ben.clone()).chain(more("ann")).chain(more("ben")).collect())
+    };
+    let found = both(30);
+    assert_eq!(found.iter().map(|a| a.principal.id.as_str()).collect::<Vec<_>>(), ["AIDAann"]);
+    assert!(
+        found[0].reasons[0].starts_with(
+            "30 findings of \"login title\" within 1h for this trail.principal, where about 1 are usual at this hour \
+             (variance 1 times the mean, of 129 records in 100 such spans since 2026-01-01T00:00:00Z); as many come by \
+             chance in one of 10^32."
+        ),
+        "{}",
+        found[0].reasons[0]
+    );
+    assert_eq!(found[0].baseline["expected"], json!(1.0));
+    assert!(both(4).is_empty(), "below the floor");
+    let cold: Vec<Value> = (0..49).map(|i| sign_in(i, "cho", "r")).collect();
+    assert!(told(&text, cold).is_empty());
+}
+
+#[test]
+fn a_spread_is_a_number_of_values_alone_or_against_the_usual() {
+    let spread = |more: &str| {
+        rule("login", "ConsoleLogin")
+            + &over(
+                "wide",
+                "spread",
+                "login",
+                &format!(
+                    "  group-by: [trail.principal]\n  field: awsRegion\n  timespan: 1h\n  floor: 6\n{more}"
+                ),
+            )
+    };
+    let regions = |hour: i64, who: &'static str, n: i64| {
+        (0..n).map(move |i| sign_in(hour * 3_600 + i, who, &format!("r{i}"))).collect::<Vec<_>>()
+    };
+    let found = told(&spread(""), regions(0, "ann", 7));
+    assert_eq!(
+        found[0].reasons[0],
+        "7 distinct awsRegion in findings of \"login title\" within 1h for this trail.principal"
+    );
+    assert_eq!(serde_json::to_value(&found[0].baseline).unwrap(), json!({"seen": 7.0, "span": "1h"}));
+    assert!(told(&spread(""), regions(0, "ann", 5)).is_empty());
+    let learned = spread("  learn: {events: 50, age: 3d}\n");
+    let mut records: Vec<Value> = (0..100).flat_map(|hour| regions(hour, "ann", 1)).collect();
+    records.extend((0..100).flat_map(|hour| regions(hour, "ben", 8)));
+    assert!(told(&learned, records.clone()).is_empty());
+    records.extend(regions(100, "ann", 9).into_iter().chain(regions(100, "ben", 9)));
+    let found = told(&learned, records);
+    assert_eq!(found.iter().map(|a| a.principal.id.as_str()).collect::<Vec<_>>(), ["AIDAann"], "{found:?}");
+}
+
+#[test]
 fn what_is_wrong_with_a_behaviour_is_said_where_it_stands() {
     let base = "  group-by: [trail.principal]\n  field: awsRegion\n";
     for (kind, more, expected) in [
@@ -281,6 +341,18 @@ fn what_is_wrong_with_a_behaviour_is_said_where_it_stands() {
             "16:10: `after: 60d` is no sooner than it is forgotten, after 30d; shorten it",
         ),
         ("dormant", base, "16:10: `field` means nothing in `dormant`; leave it out, or use"),
+        ("burst", "  group-by: [trail.principal]\n", "13:3: `timespan` is missing; say over how long"),
+        (
+            "burst",
+            "  group-by: [trail.principal]\n  timespan: 1h\n  floor: 0\n",
+            "17:10: `0` is no floor; write a whole number from 1",
+        ),
+        ("spread", &format!("{base}  timespan: 1h\n"), "13:3: `floor` is missing; say how many are many"),
+        (
+            "spread",
+            &format!("{base}  timespan: 1h\n  floor: 5\n  condition: {{gte: 3}}\n"),
+            "19:14: `condition` is a bound on how far from usual, and nothing is learned here; write `floor`, or `learn`",
+        ),
         (
             "event_count",
             "  group-by: [trail.principal]\n  timespan: 1h\n  condition: {gte: 1}\n  forget: 9d\n",

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use trailhound::alert::{Alert, Outcome};
 use trailhound::detect::catalog::{
-    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Side, Tolerance,
+    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Pace, Side,
+    Tolerance,
 };
 use trailhound::detect::window::absence::wait_of;
 use trailhound::detect::window::{GRACE, SLACK};
@@ -72,6 +73,7 @@ pub(crate) fn remembering() -> Arc<Catalog> {
         vec![Base { peers: peers.to_vec(), ..of_role(RULE, 0, group_by, &[2]) }]
     };
     let learning = |events| Learning { events, age: Span(3_600) };
+    let pace = |floor| Pace { floor, learning: learning(8), forget: Span(86_400) };
     use CorrelationKind::{Absence, EventCount, Temporal, TemporalOrdered};
     let waited = wait_of(Span(1_200), Side::After).0;
     let detectors = vec![
@@ -110,7 +112,13 @@ pub(crate) fn remembering() -> Arc<Catalog> {
             4,
             waited,
         ),
-        remembers("p-new", CorrelationKind::NewValue(learning(8)), peered(&[0], &[1]), 2 * 86_400, 0.0),
+        remembers(
+            "p-new",
+            CorrelationKind::NewValue(learning(8), Tolerance::default()),
+            peered(&[0], &[1]),
+            2 * 86_400,
+            0.0,
+        ),
         remembers(
             "q-switch",
             CorrelationKind::Switch(Learning { events: 2, age: Span(0) }, Tolerance::default()),
@@ -125,6 +133,9 @@ pub(crate) fn remembering() -> Arc<Catalog> {
             86_400,
             0.0,
         ),
+        remembers("s-burst", CorrelationKind::Burst(pace(2)), each(&[0], &[]), 300, 0.0),
+        remembers("t-spread", CorrelationKind::Spread(pace(2), true), each(&[1], &[2]), 300, 0.0),
+        remembers("u-wide", CorrelationKind::Spread(pace(5), false), each(&[1], &[2]), 900, 0.0),
     ];
     let captures = ["sourceIPAddress", "requestParameters.bucketName", "requestParameters.n"];
     Arc::new(Catalog {

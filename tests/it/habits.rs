@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 use proptest::prelude::*;
-use trailhound::detect::catalog::{Condition, Correlation, CorrelationKind, Learning, Tolerance};
+use trailhound::detect::catalog::{Condition, Correlation, CorrelationKind, Learning, Pace, Tolerance};
 use trailhound::detect::finding::Whose;
+use trailhound::detect::window::burst::Burst;
 use trailhound::detect::window::novelty::{Parts, VALUES_MAX, ValueHabit};
 use trailhound::detect::window::slumber::Slumber;
+use trailhound::detect::window::spread::Spread;
 use trailhound::detect::window::switch::{PLACES_MAX, Places};
-use trailhound::detect::window::{Decision, Sight};
+use trailhound::detect::window::{Decision, Sight, tail};
 use trailhound::hash;
 use trailhound::time::Span;
 
@@ -82,7 +84,7 @@ proptest! {
         let learning = Learning { events, age: Span(age * DAY) };
         let limit = f64::from(limit);
         let asked = asked(
-            CorrelationKind::NewValue(learning), forget * DAY, Condition { gte: Some(limit), ..Condition::default() },
+            CorrelationKind::NewValue(learning, Tolerance::default()), forget * DAY, Condition { gte: Some(limit), ..Condition::default() },
         );
         let seen: Vec<(i64, u64)> = seen.into_iter().map(|(t, v)| (t, u64::from(v % 7 * (v % 3)))).collect();
         let mut habit = ValueHabit::default();
@@ -213,10 +215,110 @@ fn a_credential_in_a_thousand_places_stays_small_and_home_is_not_pushed_out() {
     assert!(places.weight() < 1_000 && places.take_pushed_out() == 1_000 - PLACES_MAX as u64);
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn within_a_fortnight_a_rhythm_is_the_average_of_all_windows_that_are_over(
+        seen in times(100, 3_000), floor in 1u64..6, events in 1u64..30, limit in 0u8..5, span in 1_800i64..9_000,
+    ) {
+        let learning = Learning { events, age: Span(0) };
+        let pace = Pace { floor, learning, forget: Span(90 * DAY) };
+        let limit = f64::from(limit);
+        let asked = asked(CorrelationKind::Burst(pace), span, Condition { gte: Some(limit), ..Condition::default() });
+        let mut burst = Burst::default();
+        // A record that comes when its window is over changes nothing that is usual.
+        let mut windows: Vec<(i64, u64)> = Vec::new();
+        let mut before: Vec<i64> = Vec::new();
+        for (i, (t, _)) in seen.iter().enumerate() {
+            prop_assume!(t - seen[0].0 < 13 * DAY);
+            let found = burst.observe(*t, pace, &asked);
+            let window = t.div_euclid(span);
+            match windows.last_mut() {
+                Some((last, _)) if *last > window => {}
+                Some((last, n)) if *last == window => *n += 1,
+                _ => windows.push((window, 1)),
+            }
+            let over = &windows[..windows.len() - 1];
+            let n_over = windows[windows.len() - 1].0 - windows[0].0;
+            let counted: u64 = over.iter().map(|(_, n)| n).sum();
+            let mean = if n_over == 0 { 0.0 } else { counted as f64 / n_over as f64 };
+            prop_assert!((burst.rhythm.mean - mean).abs() < 1e-9, "record {i}: {} {mean}", burst.rhythm.mean);
+            prop_assert_eq!(burst.rhythm.n_windows, n_over as u64);
+            if over.windows(2).all(|w| w[1].0 == w[0].0 + 1) && over.len() as i64 == n_over && n_over > 0 {
+                let (mut sum, mut counted) = (1.0, 0.0);
+                for (k, (_, n)) in over.iter().enumerate() {
+                    let expected = f64::max(counted / k.max(1) as f64, 0.2);
+                    if k > 0 {
+                        sum += (*n as f64 - expected).powi(2) / expected;
+                    }
+                    counted += *n as f64;
+                }
+                prop_assert!((burst.rhythm.dispersion - sum / n_over as f64).abs() < 1e-9);
+            }
+            // The largest window that holds the record, against what is usual.
+            before.push(*t);
+            let ends = before.iter().filter(|end| **end >= *t && **end - span < *t);
+            let held = |end: &i64| before.iter().filter(|s| **s <= *end && **s > end - span).count() as u64;
+            let most = ends.map(held).max().unwrap_or(0);
+            let expected = mean.max(0.2);
+            let first = before[..i].iter().min();
+            let is_learned = first.is_some_and(|first| t >= first) && i as u64 >= events;
+            let score = (tail::score(most, expected, burst.rhythm.dispersion.max(1.0)) * 100.0).round() / 100.0;
+            let is_much = is_learned && most >= floor && most as f64 >= 5.0 * expected && score >= limit;
+            prop_assert_eq!(found.map(|d| d.measure), Some(score).filter(|_| is_much), "record {}", i);
+            if i % 13 == 0 {
+                burst.rhythm = burst.rhythm.made_sound();
+            }
+        }
+    }
+
+    #[test]
+    fn spreads_are_those_that_looking_at_all_finds(seen in times(120, 90), floor in 1u64..9, span in 100i64..3_000) {
+        let pace = Pace { floor, ..Pace::default() };
+        let asked = asked(CorrelationKind::Spread(pace, false), span, Condition::default());
+        let seen: Vec<(i64, u64)> = seen.into_iter().map(|(t, v)| (t, u64::from(v % 13))).collect();
+        let mut spread = Spread::default();
+        for (i, (t, value)) in seen.iter().enumerate() {
+            let found = spread.observe(&sight(*t, *value), pace, false, &asked).map(|d| d.measure as usize);
+            let ends = seen[..=i].iter().map(|(end, _)| *end).filter(|end| end >= t && end - span < *t);
+            let distinct = |end: i64| {
+                let inside = seen[..=i].iter().filter(|(s, _)| *s <= end && *s > end - span);
+                inside.map(|(_, v)| v).collect::<std::collections::BTreeSet<_>>().len()
+            };
+            let most = ends.map(distinct).max().filter(|n| *n >= floor as usize);
+            prop_assert_eq!(found, most, "record {}", i);
+        }
+    }
+}
+
+#[test]
+fn an_hour_of_the_week_has_its_own_measure_once_each_was_seen_twice() {
+    let pace = Pace { floor: 5, learning: Learning { events: 50, age: Span(DAY) }, forget: Span(90 * DAY) };
+    let asked =
+        asked(CorrelationKind::Burst(pace), 3_600, Condition { gte: Some(5.7), ..Condition::default() });
+    let mut burst = Burst::default();
+    let mut alerts = Vec::new();
+    // Every night at three a job makes forty calls; else there is one call every two hours.
+    for hour in 0..24 * 40 {
+        let n = if hour % 24 == 3 { 40 } else { i64::from(hour % 2 == 0) };
+        for i in 0..n {
+            alerts.extend(burst.observe(hour * 3_600 + i * 60, pace, &asked).map(|d| (hour, d.opens)));
+        }
+    }
+    assert!(alerts.is_empty(), "the first night is learned, and then each is like the last: {alerts:?}");
+    let noon = (24 * 40 + 12) * 3_600;
+    assert!(burst.rhythm.expected(noon) < 1.0 && burst.rhythm.expected(noon - 9 * 3_600) > 6.0);
+    let found: Vec<_> = (0..150).filter_map(|i| burst.observe(noon + i * 10, pace, &asked)).collect();
+    assert!(!found.is_empty() && found.iter().filter(|d| d.opens).count() == 1, "{found:?}");
+    burst.count.forget(noon - 7_200);
+    assert!(burst.weight() < 4_000, "{}", burst.weight());
+}
+
 const ALWAYS: Learning = Learning { events: 1, age: Span(0) };
 
 fn new_value() -> Correlation {
-    asked(CorrelationKind::NewValue(ALWAYS), 90 * DAY, Condition::default())
+    asked(CorrelationKind::NewValue(ALWAYS, Tolerance::default()), 90 * DAY, Condition::default())
 }
 
 #[test]
@@ -263,7 +365,8 @@ fn the_most_usual_values_are_told_by_name_and_number() {
 #[test]
 fn peers_decide_only_while_a_key_is_learned_and_only_about_what_is_new_to_both() {
     let learning = Learning { events: 3, age: Span(0) };
-    let asked = asked(CorrelationKind::NewValue(learning), 90 * DAY, Condition::default());
+    let asked =
+        asked(CorrelationKind::NewValue(learning, Tolerance::default()), 90 * DAY, Condition::default());
     let say = Decision { measure: 7.0, opens: true, habit: Some(Box::default()), ..Decision::default() };
     let mut habit = ValueHabit::default();
     let found = habit.observe(&sight(0, 1), learning, &asked, Some(&say)).unwrap();

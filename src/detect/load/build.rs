@@ -6,8 +6,8 @@ use super::Entry;
 use super::links::Links;
 use crate::alert::{Mode, Outcome, Severity};
 use crate::detect::catalog::{
-    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Once, Side,
-    Tolerance,
+    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Once, Pace,
+    Side, Tolerance,
 };
 use crate::detect::window::SLACK;
 use crate::detect::window::absence::wait_of;
@@ -157,13 +157,23 @@ fn kind(written: &correlation::Correlation) -> CorrelationKind {
         Kind::Temporal => CorrelationKind::Temporal,
         Kind::TemporalOrdered => CorrelationKind::TemporalOrdered,
         Kind::Absence => CorrelationKind::Absence(side(written.side)),
-        Kind::NewValue => CorrelationKind::NewValue(learning),
+        Kind::NewValue => CorrelationKind::NewValue(learning, tolerance(written)),
         Kind::Switch => CorrelationKind::Switch(learning, tolerance(written)),
         Kind::Dormant => {
             let after = written.behaviour.as_ref().map_or(Span(0), |behaviour| behaviour.after);
             CorrelationKind::Dormant(learning, after)
         }
+        Kind::Burst => CorrelationKind::Burst(pace(written, learning)),
+        Kind::Spread => {
+            let is_learned = written.behaviour.as_ref().is_some_and(|behaviour| behaviour.is_learned);
+            CorrelationKind::Spread(pace(written, learning), is_learned)
+        }
     }
+}
+
+fn pace(written: &correlation::Correlation, learning: Learning) -> Pace {
+    let (floor, forget) = written.behaviour.as_ref().map_or((1, Span(0)), |b| (b.floor, b.forget));
+    Pace { floor, learning, forget }
 }
 
 fn tolerance(written: &correlation::Correlation) -> Tolerance {
@@ -180,12 +190,18 @@ fn side(side: correlation::Side) -> Side {
     }
 }
 
-/// Where nothing else is written, all rules must meet.
+/// How far from usual is far: one false alarm a day of 2,000 principals, ten detectors and 24 windows is one in 480,000.
+const SCORE: f64 = 5.7;
+
+/// Where nothing else is written, all rules must meet, and what is unusual must be far from usual.
 fn condition(written: &correlation::Correlation, n_roles: u16) -> Condition {
     let correlation::Bounds { gt, gte, lt, lte, eq, neq } = written.asked.bounds;
     let condition = Condition { gt, gte, lt, lte, eq, neq };
     if written.kind.is_temporal() && condition == Condition::default() {
         return Condition { gte: Some(f64::from(n_roles)), ..condition };
+    }
+    if matches!(written.kind, Kind::Burst | Kind::Spread) && condition == Condition::default() {
+        return Condition { gte: Some(SCORE), ..condition };
     }
     condition
 }

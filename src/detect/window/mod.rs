@@ -12,13 +12,17 @@
 //! Whether an alert was already raised is not kept here: that is the affair of quiet.
 
 pub mod absence;
+pub mod burst;
 pub mod count;
 pub mod distinct;
 pub mod meeting;
 pub mod novelty;
+pub mod rhythm;
 pub mod sample;
 pub mod slumber;
+pub mod spread;
 pub mod switch;
+pub mod tail;
 pub mod times;
 pub mod total;
 pub mod witness;
@@ -33,12 +37,14 @@ use crate::sigma::number::Number;
 use crate::time::{Span, Timestamp};
 
 use absence::AbsenceWindow;
+use burst::Burst;
 use count::CountWindow;
 use distinct::DistinctWindow;
 use meeting::MeetingWindow;
 use novelty::ValueHabit;
 use sample::SampleWindow;
 use slumber::Slumber;
+use spread::Spread;
 use switch::Places;
 use total::TotalWindow;
 use witness::Witnesses;
@@ -134,6 +140,10 @@ pub enum State {
     Places(Places),
     /// When somebody was last seen.
     Slumber(Slumber),
+    /// How many there were, and how many there usually are.
+    Burst(Box<Burst>),
+    /// How many distinct values, and how many there usually are.
+    Spread(Box<Spread>),
 }
 
 /// A window that meets the condition of its detector.
@@ -177,9 +187,11 @@ impl State {
                 State::Meeting(MeetingWindow::new(asked.n_roles))
             }
             CorrelationKind::Absence(_) => State::Absence(AbsenceWindow::default()),
-            CorrelationKind::NewValue(_) => State::Values(Box::default()),
+            CorrelationKind::NewValue(..) => State::Values(Box::default()),
             CorrelationKind::Switch(..) => State::Places(Places::default()),
             CorrelationKind::Dormant(..) => State::Slumber(Slumber::default()),
+            CorrelationKind::Burst(_) => State::Burst(Box::default()),
+            CorrelationKind::Spread(..) => State::Spread(Box::default()),
         }
     }
 
@@ -217,13 +229,22 @@ impl State {
                 None
             }
             State::Values(habit) => {
-                let CorrelationKind::NewValue(learning) = asked.kind else { return None };
-                habit.observe(&sight_of(turned, base, |text| Some(text.into()))?, learning, asked, peers)
+                let CorrelationKind::NewValue(learning, tolerance) = asked.kind else { return None };
+                let place = |text| switch::place_of(text, tolerance);
+                habit.observe(&sight_of(turned, base, place)?, learning, asked, peers)
             }
             State::Places(places) => {
                 let CorrelationKind::Switch(learning, tolerance) = asked.kind else { return None };
                 let place = |text| switch::place_of(text, tolerance);
                 places.observe(&sight_of(turned, base, place)?, learning, asked)
+            }
+            State::Burst(burst) => {
+                let CorrelationKind::Burst(pace) = asked.kind else { return None };
+                burst.observe(believed(turned), pace, asked)
+            }
+            State::Spread(spread) => {
+                let CorrelationKind::Spread(pace, is_learned) = asked.kind else { return None };
+                spread.observe(&sight_of(turned, base, |text| Some(text.into()))?, pace, is_learned, asked)
             }
             State::Slumber(slumber) => {
                 let CorrelationKind::Dormant(learning, after) = asked.kind else { return None };
@@ -243,6 +264,8 @@ impl State {
             State::Sample(window) => window.forget(horizon),
             State::Meeting(window) => window.forget(horizon),
             State::Absence(window) => window.forget(horizon),
+            State::Burst(burst) => burst.count.forget(horizon),
+            State::Spread(spread) => spread.distinct.forget(horizon, asked.timespan),
             // Habits forget when they are asked, in the time of what is asked.
             State::Values(_) | State::Places(_) | State::Slumber(_) => {}
         }
@@ -259,6 +282,8 @@ impl State {
             State::Values(habit) => habit.weight(),
             State::Places(places) => places.weight(),
             State::Slumber(_) => slumber::BYTES,
+            State::Burst(burst) => burst.weight(),
+            State::Spread(spread) => spread.weight(),
         }
     }
 
