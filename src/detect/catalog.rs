@@ -205,6 +205,8 @@ pub enum CorrelationKind {
     Burst(Pace),
     /// Whether its key has many distinct values; with `true`, far more than usual.
     Spread(Pace, bool),
+    /// Whether hardly any other key of its group uses the value; `floor` others must be known.
+    Rare(Pace),
 }
 
 impl CorrelationKind {
@@ -217,6 +219,7 @@ impl CorrelationKind {
                 | CorrelationKind::Dormant(..)
                 | CorrelationKind::Burst(_)
                 | CorrelationKind::Spread(..)
+                | CorrelationKind::Rare(_)
         )
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn sentence(told: &Told, habit: &Habit, correlation: &Correlation, ca
         CorrelationKind::NewValue(..) => new_value(told, habit, correlation, &bases),
         CorrelationKind::Switch(..) => switch(habit, correlation, &bases),
         CorrelationKind::Dormant(..) => dormant(habit, correlation, &bases),
+        CorrelationKind::Rare(_) => rare(told, habit, correlation, &bases),
         CorrelationKind::Burst(pace) => {
             let what = format!("{} findings of {bases}", number(habit.found));
             much(&what, told, habit, correlation, Some(pace))
@@ -85,6 +86,19 @@ fn new_value(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str)
     }
 }
 
+/// `trail.action "…" is used by 1 of 40 others of the same …: 300 findings of "…" since …, surprise 4.4 bits`.
+fn rare(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str) -> String {
+    let Correlation { field, group_by, peers, timespan, condition, .. } = correlation;
+    let (n_users, n_others) = (habit.n_values, number(habit.expected));
+    let (n, since, bits, limit) =
+        (habit.n_records, habit.since, number(told.measure), condition_text(condition));
+    format!(
+        "{field} \"{}\" is used by this {group_by} for the first time, and by {n_users} of {n_others} others of the same {peers}: \
+         {n} findings of {bases} since {since}, looking back {timespan}; surprise {bits} bits, condition {limit}",
+        habit.seen
+    )
+}
+
 /// `40 findings of "…" within 10m for this …: 0.4 are usual here, …, so that this is one in 10^7.2`.
 fn much(what: &str, told: &Told, habit: &Habit, correlation: &Correlation, pace: Option<Pace>) -> String {
     let Correlation { group_by, timespan, .. } = correlation;
@@ -125,7 +139,7 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
             ("seen", json!(habit.seen)),
             ("usual", json!(usual)),
             ("values", json!(habit.n_values)),
-            ("surprise_bits", json!(told.measure)),
+            ("surprise_bits", numeric(told.measure)),
         ],
         CorrelationKind::Switch(..) => vec![
             ("field", json!(correlation.field)),
@@ -137,19 +151,27 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
         CorrelationKind::Dormant(..) => vec![
             ("seen", json!(habit.seen)),
             ("last_seen", json!(habit.last.to_string())),
-            ("gap_days", json!(habit.found)),
-            ("longest_gap_days", json!(habit.expected)),
+            ("gap_days", numeric(habit.found)),
+            ("longest_gap_days", numeric(habit.expected)),
+        ],
+        CorrelationKind::Rare(_) => vec![
+            ("field", json!(correlation.field)),
+            ("seen", json!(habit.seen)),
+            ("users", json!(habit.n_values)),
+            ("others", numeric(habit.expected)),
+            ("peers", json!(correlation.peers)),
+            ("surprise_bits", numeric(told.measure)),
         ],
         CorrelationKind::Spread(_, false) => {
-            let facts = [("seen", json!(habit.found)), ("span", json!(correlation.timespan.to_string()))];
+            let facts = [("seen", numeric(habit.found)), ("span", json!(correlation.timespan.to_string()))];
             return facts.map(|(name, value)| (name.to_owned(), value)).into();
         }
         CorrelationKind::Burst(_) | CorrelationKind::Spread(..) => vec![
-            ("seen", json!(habit.found)),
-            ("expected", json!(habit.expected)),
-            ("dispersion", json!(habit.dispersion)),
+            ("seen", numeric(habit.found)),
+            ("expected", numeric(habit.expected)),
+            ("dispersion", numeric(habit.dispersion)),
             ("spans", json!(habit.n_values)),
-            ("score", json!(told.measure)),
+            ("score", numeric(told.measure)),
         ],
         _ => Vec::new(),
     };
@@ -160,4 +182,9 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
         ("span", json!(correlation.timespan.to_string())),
     ];
     facts.into_iter().chain(common).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whole numbers as such.
+fn numeric(n: f64) -> Value {
+    if n.fract() == 0.0 && n.abs() < 1e15 { json!(n as i64) } else { json!(n) }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::saved::{COUNT_MAX, time};
 use crate::detect::finding::{Habit, Whose};
 use crate::detect::window::novelty::{Known, Odds, Parts, ValueHabit};
+use crate::detect::window::rare::{Group, Shared};
 use crate::detect::window::rhythm::Rhythm;
 use crate::detect::window::switch::{Place, Places};
 
@@ -48,6 +49,17 @@ pub(super) struct SavedRhythm {
     n_windows: u64,
     mean: f64,
     dispersion: f64,
+    first: i64,
+    last: i64,
+    n: u64,
+}
+
+/// What a group of keys uses.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedShares {
+    members: Vec<(u64, i32)>,
+    /// (hash, last hour, common, users)
+    values: Vec<(u64, i32, bool, Vec<u64>)>,
     first: i64,
     last: i64,
     n: u64,
@@ -123,6 +135,32 @@ impl SavedRhythm {
         };
         rhythm.hours.iter_mut().zip(self.hours).for_each(|(hour, saved)| *hour = saved);
         rhythm.made_sound()
+    }
+}
+
+impl SavedShares {
+    pub(super) fn of(group: &Group) -> SavedShares {
+        let saved = |value: &Shared| (value.hash, value.hour, value.is_common, value.users.clone());
+        SavedShares {
+            members: group.members.clone(),
+            values: group.values.iter().map(saved).collect(),
+            first: group.first,
+            last: group.last,
+            n: group.n,
+        }
+    }
+
+    pub(super) fn into_group(self) -> Group {
+        let value = |(hash, hour, is_common, users)| Shared { hash, hour, is_common, users };
+        let group = Group {
+            members: self.members,
+            values: self.values.into_iter().map(value).collect(),
+            first: time(self.first).0,
+            last: time(self.last).0,
+            n: self.n.min(COUNT_MAX),
+            pushed_out: 0,
+        };
+        group.made_sound()
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
-use super::saved_habit::{SavedHabit, SavedPlaces, SavedRhythm, SavedValues};
+use super::saved_habit::{SavedHabit, SavedPlaces, SavedRhythm, SavedShares, SavedValues};
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
@@ -73,6 +73,7 @@ enum SavedState {
     Burst(Box<SavedState>, SavedRhythm),
     /// (distinct values, rhythm)
     Spread(Box<SavedState>, SavedRhythm),
+    Group(SavedShares),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,6 +161,7 @@ impl SavedState {
                 let waiting = waiting.iter().map(|(due, turned)| (due.0, SavedTurned::of(turned, catalog)));
                 SavedState::Absence { waiting: waiting.collect(), seen }
             }
+            State::Group(group) => SavedState::Group(SavedShares::of(group)),
             State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
             State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
             State::Slumber(Slumber { first, last, n, longest }) => {
@@ -212,6 +214,7 @@ impl SavedState {
                 };
                 State::Spread(Box::new(Spread { distinct, rhythm: rhythm.into_rhythm() }))
             }
+            SavedState::Group(saved) => State::Group(Box::new(saved.into_group())),
             SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
             SavedState::Places(saved) => State::Places(saved.into_places()),
             SavedState::Slumber(first, last, n, longest) => State::Slumber(Slumber {

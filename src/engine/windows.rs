@@ -12,7 +12,7 @@ use super::fold::Bounds;
 use super::shards;
 use super::wiring::{Listener, Wiring, correlation_of};
 use crate::detect::bounded::{Bounded, Limit};
-use crate::detect::catalog::{Base, Catalog, Correlation};
+use crate::detect::catalog::{Base, Catalog, Correlation, CorrelationKind};
 use crate::detect::finding::{Finding, Told, Turned};
 use crate::detect::window::{Decision, Room, Window};
 use crate::hash;
@@ -182,7 +182,10 @@ impl Round {
     fn ask_peers(&mut self, items: &mut [(u128, Heard)], desk: &Desk<'_>) {
         let mut asked = Vec::new();
         for (i, (_, heard)) in items.iter().enumerate() {
-            let Some((_, base)) = heard.asked(desk).filter(|(_, base)| !base.peers.is_empty()) else {
+            let has_peers = |(asked, base): &(&Correlation, &Base)| {
+                matches!(asked.kind, CorrelationKind::NewValue(..)) && !base.peers.is_empty()
+            };
+            let Some((_, base)) = heard.asked(desk).filter(has_peers) else {
                 continue;
             };
             let event = &desk.turned[heard.event as usize].event;
@@ -234,9 +237,11 @@ fn route(findings: &[Finding], round: u8, desk: &Desk<'_>) -> Vec<(u128, Heard)>
             let counts = listener.outcome.is_none_or(|o| o == event.outcome);
             if listener.round == round && counts {
                 let heard = Heard { event: finding.event, listener: *listener, peers: None };
-                let key = heard.asked(desk).and_then(|(asked, base)| match asked.kind.is_behaviour() {
-                    true => whole_key("own", listener.correlation, &base.group_by, event, desk.wiring),
-                    false => Some(window_key(listener.correlation, base, event, desk.wiring)),
+                let whole = |slots| whole_key("own", listener.correlation, slots, event, desk.wiring);
+                let key = heard.asked(desk).and_then(|(asked, base)| match asked.kind {
+                    CorrelationKind::Rare(_) => whole(&base.peers),
+                    kind if kind.is_behaviour() => whole(&base.group_by),
+                    _ => Some(window_key(listener.correlation, base, event, desk.wiring)),
                 });
                 items.extend(key.map(|key| (key, heard)));
             }

@@ -41,13 +41,13 @@ pub(crate) struct Tolerate {
 
 /// The keys that only behaviours have, and in which of them they mean something.
 const MEANT: [(&str, &[Kind]); 7] = [
-    ("field", &[Kind::NewValue, Kind::Switch, Kind::Spread]),
-    ("learn", &[Kind::NewValue, Kind::Switch, Kind::Dormant, Kind::Burst, Kind::Spread]),
-    ("forget", &[Kind::NewValue, Kind::Dormant, Kind::Burst, Kind::Spread]),
-    ("peers", &[Kind::NewValue]),
+    ("field", &[Kind::NewValue, Kind::Switch, Kind::Spread, Kind::Rare]),
+    ("learn", &[Kind::NewValue, Kind::Switch, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare]),
+    ("forget", &[Kind::NewValue, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare]),
+    ("peers", &[Kind::NewValue, Kind::Rare]),
     ("after", &[Kind::Dormant]),
     ("tolerate", &[Kind::NewValue, Kind::Switch]),
-    ("floor", &[Kind::Burst, Kind::Spread]),
+    ("floor", &[Kind::Burst, Kind::Spread, Kind::Rare]),
 ];
 
 /// When learning ends where that is not written. Of values after 50 records in 3 days: what the vendors use lies between 16
@@ -120,6 +120,10 @@ pub(crate) fn parse(
         faults.error(node.place, message, "write `floor`, or `learn`");
     }
     let peers = texts(section.get("peers"), faults);
+    if peers.is_empty() && kind == Kind::Rare {
+        let remedy = "say among whom, such as `peers: [trail.account]`";
+        faults.error(section.place, "`peers` is missing", remedy);
+    }
     for (name, place) in peers.iter().filter(|(name, _)| group_by.iter().all(|(own, _)| own == name)) {
         let message = format!("`{}` is the key itself, not its peers", crate::inert::plain(name));
         faults.error(*place, message, "name a wider one, such as `trail.account`");

@@ -55,6 +55,7 @@ pub(crate) enum Kind {
     Dormant,
     Burst,
     Spread,
+    Rare,
 }
 
 /// Where something is missing.
@@ -66,7 +67,7 @@ pub(crate) enum Side {
     Around,
 }
 
-const KINDS: [(&str, Kind); 14] = [
+const KINDS: [(&str, Kind); 15] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -81,6 +82,7 @@ const KINDS: [(&str, Kind); 14] = [
     ("dormant", Kind::Dormant),
     ("burst", Kind::Burst),
     ("spread", Kind::Spread),
+    ("rare", Kind::Rare),
 ];
 
 const SIDES: [(&str, Side); 3] = [("after", Side::After), ("before", Side::Before), ("around", Side::Around)];
@@ -107,7 +109,7 @@ impl Kind {
 
     /// Whether the window is as long as what is remembered, so that nobody says how long it is.
     fn has_no_timespan(self) -> bool {
-        matches!(self, Kind::NewValue | Kind::Dormant)
+        matches!(self, Kind::NewValue | Kind::Dormant | Kind::Rare)
     }
 
     pub(crate) fn needs_field(self) -> bool {

@@ -191,7 +191,7 @@ fn a_key_that_slept_for_long_wakes_once_and_a_quarterly_task_is_learned() {
         "trail.principal \"AIDAann\" is seen again after 97 days, last before at 2026-01-10T00:00:00Z: 10 findings of \
          \"login title\" since 2026-01-01T00:00:00Z were at most 1 days apart"
     );
-    assert_eq!(found[0].baseline["gap_days"], json!(97.0));
+    assert_eq!(found[0].baseline["gap_days"], json!(97));
     assert_eq!(count_of(&wakes(&[90, 92, 91]), "awake"), 1, "then it is known to come every quarter");
     assert_eq!(count_of(&wakes(&[90, 140]), "awake"), 2);
     assert!(
@@ -222,7 +222,7 @@ fn a_burst_is_measured_against_the_usual_of_its_key() {
         "{}",
         found[0].reasons[0]
     );
-    assert_eq!(found[0].baseline["expected"], json!(1.0));
+    assert_eq!(found[0].baseline["expected"], json!(1));
     assert!(both(4).is_empty(), "below the floor");
     let cold: Vec<Value> = (0..49).map(|i| sign_in(i, "cho", "r")).collect();
     assert!(told(&text, cold).is_empty());
@@ -249,7 +249,7 @@ fn a_spread_is_a_number_of_values_alone_or_against_the_usual() {
         found[0].reasons[0],
         "7 distinct awsRegion in findings of \"login title\" within 1h for this trail.principal"
     );
-    assert_eq!(serde_json::to_value(&found[0].baseline).unwrap(), json!({"seen": 7.0, "span": "1h"}));
+    assert_eq!(serde_json::to_value(&found[0].baseline).unwrap(), json!({"seen": 7, "span": "1h"}));
     assert!(told(&spread(""), regions(0, "ann", 5)).is_empty());
     let learned = spread("  learn: {events: 50, age: 3d}\n");
     let mut records: Vec<Value> = (0..100).flat_map(|hour| regions(hour, "ann", 1)).collect();
@@ -258,6 +258,41 @@ fn a_spread_is_a_number_of_values_alone_or_against_the_usual() {
     records.extend(regions(100, "ann", 9).into_iter().chain(regions(100, "ben", 9)));
     let found = told(&learned, records);
     assert_eq!(found.iter().map(|a| a.principal.id.as_str()).collect::<Vec<_>>(), ["AIDAann"], "{found:?}");
+}
+
+#[test]
+fn what_hardly_any_other_uses_is_rare_and_the_alert_says_how_many_do() {
+    let text = rule("login", "ConsoleLogin")
+        + &over(
+            "odd",
+            "rare",
+            "login",
+            "  group-by: [trail.principal]\n  peers: [trail.account]\n  field: awsRegion\n  learn: {events: 20, age: 1d}\n",
+        );
+    let people = |n: usize| {
+        ["ann", "ben", "cho", "dov", "eva", "fay", "gil", "hal", "ida", "jon", "kim", "lea"]
+            .into_iter()
+            .take(n)
+    };
+    let week = |n: usize| people(n).flat_map(|who| days(7, who, "eu-west-1")).collect::<Vec<_>>();
+    let odd = [
+        sign_in(8 * DAY, "kim", "ap-east-1"),
+        sign_in(9 * DAY, "kim", "ap-east-1"),
+        sign_in(9 * DAY, "lea", "eu-west-1"),
+    ];
+    let found = told(&text, week(12).into_iter().chain(odd.clone()).collect());
+    assert_eq!(count_of(&found, "odd"), 1, "{found:?}");
+    assert_eq!(
+        found[0].reasons[0],
+        "awsRegion \"ap-east-1\" is used by this trail.principal for the first time, and by 0 of 11 others of the same \
+         trail.account: 84 findings of \"login title\" since 2026-01-01T00:00:00Z, looking back 90d; surprise 3.7 bits, \
+         condition >= 3"
+    );
+    assert_eq!((&found[0].baseline["users"], &found[0].baseline["others"]), (&json!(0), &json!(11)));
+    assert!(told(&text, week(9).into_iter().chain(odd).collect()).is_empty(), "too few others are known");
+    let shared: Vec<Value> =
+        week(12).into_iter().chain(people(12).map(|who| sign_in(8 * DAY, who, "ap-east-1"))).collect();
+    assert_eq!(count_of(&told(&text, shared), "odd"), 1, "the second who does it is no longer alone");
 }
 
 #[test]
@@ -341,6 +376,7 @@ fn what_is_wrong_with_a_behaviour_is_said_where_it_stands() {
             "16:10: `after: 60d` is no sooner than it is forgotten, after 30d; shorten it",
         ),
         ("dormant", base, "16:10: `field` means nothing in `dormant`; leave it out, or use"),
+        ("rare", base, "13:3: `peers` is missing; say among whom, such as `peers: [trail.account]`"),
         ("burst", "  group-by: [trail.principal]\n", "13:3: `timespan` is missing; say over how long"),
         (
             "burst",

@@ -7,6 +7,7 @@ use trailhound::detect::catalog::{Condition, Correlation, CorrelationKind, Learn
 use trailhound::detect::finding::Whose;
 use trailhound::detect::window::burst::Burst;
 use trailhound::detect::window::novelty::{Parts, VALUES_MAX, ValueHabit};
+use trailhound::detect::window::rare::{self, Group};
 use trailhound::detect::window::slumber::Slumber;
 use trailhound::detect::window::spread::Spread;
 use trailhound::detect::window::switch::{PLACES_MAX, Places};
@@ -261,7 +262,8 @@ proptest! {
             let ends = before.iter().filter(|end| **end >= *t && **end - span < *t);
             let held = |end: &i64| before.iter().filter(|s| **s <= *end && **s > end - span).count() as u64;
             let most = ends.map(held).max().unwrap_or(0);
-            let expected = mean.max(0.2);
+            // The average that was kept, to the last bit, so that a number at the limit falls on the same side.
+            let expected = burst.rhythm.mean.max(0.2);
             let first = before[..i].iter().min();
             let is_learned = first.is_some_and(|first| t >= first) && i as u64 >= events;
             let score = (tail::score(most, expected, burst.rhythm.dispersion.max(1.0)) * 100.0).round() / 100.0;
@@ -290,6 +292,74 @@ proptest! {
             prop_assert_eq!(found, most, "record {}", i);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_rare_among_peers_is_what_looking_at_all_finds(
+        seen in times(150, 6 * 3_600), events in 1u64..30, floor in 1u64..6, forget in 4i64..40, limit in 0u8..4,
+    ) {
+        let learning = Learning { events, age: Span(0) };
+        let pace = Pace { floor, learning, forget: Span(forget * DAY) };
+        let limit = f64::from(limit);
+        let condition = Condition { gte: Some(limit), ..Condition::default() };
+        let asked = asked(CorrelationKind::Rare(pace), forget * DAY, condition);
+        let seen: Vec<(i64, u64, u64)> =
+            seen.into_iter().map(|(t, v)| (t, u64::from(v % 9), u64::from(v / 9 % 4 * (v % 2)))).collect();
+        let mut group = Group::default();
+        let hour = |t: i64| t.div_euclid(3_600);
+        let is_fresh = |last: i64, t: i64| hour(t) - hour(last) <= forget * 24;
+        for (i, (t, member, value)) in seen.iter().enumerate() {
+            let found = group.observe(*member, &sight(*t, *value), pace, &asked).map(|d| d.measure);
+            let (mut start, mut last) = (0, seen[0].0);
+            for (k, (t, ..)) in seen[..=i].iter().enumerate() {
+                if t - last > forget * DAY {
+                    (start, last) = (k, *t);
+                }
+                last = last.max(*t);
+            }
+            let mine = &seen[start..i];
+            // Who uses a value is forgotten where nobody used it for long.
+            let (mut users, mut used) = (std::collections::BTreeSet::new(), None::<i64>);
+            for (s, who, _) in mine.iter().filter(|(.., v)| v == value).chain([&(*t, u64::MAX, *value)]) {
+                if used.is_some_and(|used| !is_fresh(used, *s)) {
+                    users.clear();
+                    used = None;
+                }
+                used = Some(used.map_or(*s, |used| used.max(*s)));
+                users.insert(*who);
+            }
+            users.remove(&u64::MAX);
+            let last_of = |who: u64| mine.iter().filter(|(_, m, _)| *m == who).map(|(s, ..)| *s).max();
+            let others = (0..9).filter(|who| who != member && last_of(*who).is_some_and(|last| is_fresh(last, *t)));
+            let n_others = others.count() as f64;
+            let first = mine.iter().map(|(s, ..)| *s).min();
+            let is_learned = mine.len() as u64 >= events && first.is_some_and(|first| *t >= first);
+            let bits = (((n_others + 2.0) / (users.len() as f64 + 1.0)).log2() * 100.0).round() / 100.0;
+            let is_rare = is_learned && !users.contains(member) && n_others >= floor as f64 && bits >= limit;
+            prop_assert_eq!(found, Some(bits).filter(|_| is_rare), "record {}", i);
+            if i % 13 == 0 {
+                group = group.made_sound();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_group_of_a_hundred_thousand_keys_and_values_stays_within_its_bounds() {
+    let pace = Pace { floor: 1, learning: ALWAYS, forget: Span(90 * DAY) };
+    let asked = asked(CorrelationKind::Rare(pace), 90 * DAY, Condition::default());
+    let mut group = Group::default();
+    for i in 0..100_000u64 {
+        group.observe(i, &sight(i as i64, i % 999), pace, &asked);
+        group.observe(i, &sight(i as i64, 5_000), pace, &asked);
+    }
+    assert_eq!((group.members.len(), group.values.len()), (rare::MEMBERS_MAX, rare::VALUES_MAX));
+    assert!(group.weight() < 90_000 && group.pushed_out > 90_000, "{}", group.weight());
+    let common = group.values.iter().find(|value| value.hash == sight(0, 5_000).hash).unwrap();
+    assert!(common.is_common && common.users.is_empty());
 }
 
 #[test]

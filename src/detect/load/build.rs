@@ -163,6 +163,7 @@ fn kind(written: &correlation::Correlation) -> CorrelationKind {
             let after = written.behaviour.as_ref().map_or(Span(0), |behaviour| behaviour.after);
             CorrelationKind::Dormant(learning, after)
         }
+        Kind::Rare => CorrelationKind::Rare(pace(written, learning)),
         Kind::Burst => CorrelationKind::Burst(pace(written, learning)),
         Kind::Spread => {
             let is_learned = written.behaviour.as_ref().is_some_and(|behaviour| behaviour.is_learned);
@@ -193,12 +194,18 @@ fn side(side: correlation::Side) -> Side {
 /// How far from usual is far: one false alarm a day of 2,000 principals, ten detectors and 24 windows is one in 480,000.
 const SCORE: f64 = 5.7;
 
+/// What fewer than one in eight of the others uses is rare.
+const RARE: f64 = 3.0;
+
 /// Where nothing else is written, all rules must meet, and what is unusual must be far from usual.
 fn condition(written: &correlation::Correlation, n_roles: u16) -> Condition {
     let correlation::Bounds { gt, gte, lt, lte, eq, neq } = written.asked.bounds;
     let condition = Condition { gt, gte, lt, lte, eq, neq };
     if written.kind.is_temporal() && condition == Condition::default() {
         return Condition { gte: Some(f64::from(n_roles)), ..condition };
+    }
+    if written.kind == Kind::Rare && condition == Condition::default() {
+        return Condition { gte: Some(RARE), ..condition };
     }
     if matches!(written.kind, Kind::Burst | Kind::Spread) && condition == Condition::default() {
         return Condition { gte: Some(SCORE), ..condition };

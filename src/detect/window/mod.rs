@@ -17,8 +17,10 @@ pub mod count;
 pub mod distinct;
 pub mod meeting;
 pub mod novelty;
+pub mod rare;
 pub mod rhythm;
 pub mod sample;
+pub mod sight;
 pub mod slumber;
 pub mod spread;
 pub mod switch;
@@ -27,13 +29,9 @@ pub mod times;
 pub mod total;
 pub mod witness;
 
-use std::borrow::Cow;
-
 use super::catalog::{Base, Correlation, CorrelationKind};
 use super::finding::{Habit, Told, Turned, Whose};
 use crate::hash;
-use crate::record::event::Event;
-use crate::sigma::number::Number;
 use crate::time::{Span, Timestamp};
 
 use absence::AbsenceWindow;
@@ -43,6 +41,8 @@ use distinct::DistinctWindow;
 use meeting::MeetingWindow;
 use novelty::ValueHabit;
 use sample::SampleWindow;
+pub use sight::Sight;
+use sight::{believed, clipped, hundredth, number_of, sight_of, value_of};
 use slumber::Slumber;
 use spread::Spread;
 use switch::Places;
@@ -108,17 +108,6 @@ impl Room {
     }
 }
 
-/// A value that was seen at a second.
-#[derive(Clone, Debug)]
-pub struct Sight<'a> {
-    /// When; never beyond its turn, so that a time that is not believed is not remembered for ever.
-    pub time: i64,
-    /// The value as a hash.
-    pub hash: u64,
-    /// The value as text, to be told.
-    pub text: Cow<'a, str>,
-}
-
 /// What is remembered, by kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
@@ -144,6 +133,8 @@ pub enum State {
     Burst(Box<Burst>),
     /// How many distinct values, and how many there usually are.
     Spread(Box<Spread>),
+    /// What a group of keys uses.
+    Group(Box<rare::Group>),
 }
 
 /// A window that meets the condition of its detector.
@@ -192,6 +183,7 @@ impl State {
             CorrelationKind::Dormant(..) => State::Slumber(Slumber::default()),
             CorrelationKind::Burst(_) => State::Burst(Box::default()),
             CorrelationKind::Spread(..) => State::Spread(Box::default()),
+            CorrelationKind::Rare(_) => State::Group(Box::default()),
         }
     }
 
@@ -246,6 +238,13 @@ impl State {
                 let CorrelationKind::Spread(pace, is_learned) = asked.kind else { return None };
                 spread.observe(&sight_of(turned, base, |text| Some(text.into()))?, pace, is_learned, asked)
             }
+            State::Group(group) => {
+                let CorrelationKind::Rare(pace) = asked.kind else { return None };
+                let member: Option<Vec<&str>> =
+                    base.group_by.iter().map(|slot| event.captured(*slot)).collect();
+                let member = hash::stable64_of(&member?);
+                group.observe(member, &sight_of(turned, base, |text| Some(text.into()))?, pace, asked)
+            }
             State::Slumber(slumber) => {
                 let CorrelationKind::Dormant(learning, after) = asked.kind else { return None };
                 let name: Vec<&str> = base.group_by.iter().filter_map(|slot| event.captured(*slot)).collect();
@@ -267,7 +266,7 @@ impl State {
             State::Burst(burst) => burst.count.forget(horizon),
             State::Spread(spread) => spread.distinct.forget(horizon, asked.timespan),
             // Habits forget when they are asked, in the time of what is asked.
-            State::Values(_) | State::Places(_) | State::Slumber(_) => {}
+            State::Values(_) | State::Places(_) | State::Slumber(_) | State::Group(_) => {}
         }
     }
 
@@ -284,13 +283,14 @@ impl State {
             State::Slumber(_) => slumber::BYTES,
             State::Burst(burst) => burst.weight(),
             State::Spread(spread) => spread.weight(),
+            State::Group(group) => group.weight(),
         }
     }
 
     /// As what a record is kept for evidence, where earlier ones are part of what is told.
     fn role_of(&self, base: &Base, decision: Option<&Decision>) -> Option<u16> {
         match self {
-            State::Absence(_) | State::Values(_) | State::Slumber(_) => None,
+            State::Absence(_) | State::Values(_) | State::Slumber(_) | State::Group(_) => None,
             // Of each of two places at least one.
             State::Places(_) => Some(u16::from(decision.is_some())),
             _ => Some(base.role),
@@ -349,6 +349,7 @@ impl Window {
         match &mut self.state {
             State::Values(habit) => habit.take_pushed_out(),
             State::Places(places) => places.take_pushed_out(),
+            State::Group(group) => std::mem::take(&mut group.pushed_out),
             _ => 0,
         }
     }
@@ -365,43 +366,4 @@ impl Window {
     pub fn weight(&self) -> usize {
         self.state.weight() + self.witnesses.weight()
     }
-}
-
-/// The value that counts, as a stable hash: only whether two are the same matters. `None`: there is none.
-fn value_of(event: &Event, base: &Base) -> Option<u64> {
-    let values: Option<Vec<&str>> = base.fields.iter().map(|slot| event.captured(*slot)).collect();
-    values.filter(|v| !v.is_empty()).map(|v| hash::stable64_of(&v))
-}
-
-/// The value that counts, with its time and its text. `read` says what each part of it stands for, if for anything.
-fn sight_of<'a>(
-    turned: &'a Turned,
-    base: &Base,
-    read: impl Fn(&'a str) -> Option<Cow<'a, str>>,
-) -> Option<Sight<'a>> {
-    let parts = base.fields.iter().map(|slot| turned.event.captured(*slot).and_then(&read));
-    let mut parts: Vec<Cow<'a, str>> = parts.collect::<Option<_>>()?;
-    let hash = hash::stable64_of(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-    let text = if parts.len() > 1 { parts.join(" with ").into() } else { parts.pop()? };
-    Some(Sight { time: believed(turned), hash, text })
-}
-
-/// The second in which something happened, never beyond its turn.
-fn believed(turned: &Turned) -> i64 {
-    turned.event.time.min(turned.turn).0
-}
-
-/// A number to the hundredth, so that it is the same wherever it is worked out.
-fn hundredth(n: f64) -> f64 {
-    (n * 100.0).round() / 100.0
-}
-
-/// A text cut to so many bytes.
-fn clipped(text: &str, n_bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(n_bytes)]
-}
-
-fn number_of(event: &Event, base: &Base) -> Option<f64> {
-    let text = event.captured(*base.fields.first()?)?;
-    Number::parse(text).map(Number::as_f64).filter(|n| n.is_finite())
 }
