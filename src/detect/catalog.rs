@@ -71,8 +71,10 @@ impl Catalog {
         let actor: Vec<u16> = self.actor_slots().collect();
         let asks = |detector: &Detector| {
             let DetectorKind::Correlation(correlation) = &detector.kind else { return false };
-            let mut slots =
-                correlation.bases.iter().flat_map(|base| base.group_by.iter().chain(&base.fields));
+            let mut slots = correlation
+                .bases
+                .iter()
+                .flat_map(|base| base.group_by.iter().chain(&base.fields).chain(&base.peers));
             slots.any(|slot| actor.contains(slot))
         };
         self.detectors.iter().filter(|d| asks(d)).map(|d| d.name.as_str()).collect()
@@ -153,7 +155,7 @@ pub enum DetectorKind {
     /// By one record.
     Rule,
     /// By findings over time.
-    Correlation(Correlation),
+    Correlation(Box<Correlation>),
 }
 
 /// Stay quiet about a value for a while after it was shown once.
@@ -166,7 +168,7 @@ pub struct Once {
 }
 
 /// Findings over time, of other detectors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Correlation {
     /// What is asked of them.
     pub kind: CorrelationKind,
@@ -176,6 +178,10 @@ pub struct Correlation {
     pub n_roles: u16,
     /// The field whose values count, as it is written; for the reasons of an alert.
     pub field: String,
+    /// The fields that it groups by, as they are written.
+    pub group_by: String,
+    /// The fields that make peers, as they are written; empty where nobody is asked.
+    pub peers: String,
     /// The sliding window.
     pub timespan: Span,
     /// The condition on the number.
@@ -188,8 +194,18 @@ pub struct Correlation {
     pub wait: Span,
 }
 
+impl Correlation {
+    /// For how long it remembers a key of which it hears nothing.
+    pub fn memory(&self) -> Span {
+        match self.kind {
+            CorrelationKind::Burst(pace) | CorrelationKind::Spread(pace, _) => pace.forget.max(self.timespan),
+            _ => self.timespan,
+        }
+    }
+}
+
 /// A detector that a correlation rests on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
     /// Its index in the catalogue.
     pub detector: usize,
@@ -201,12 +217,15 @@ pub struct Base {
     pub group_by: Vec<u16>,
     /// The captures that hold the value that counts.
     pub fields: Vec<u16>,
+    /// The captures that say whose habit is asked while a key's own is still learned.
+    pub peers: Vec<u16>,
 }
 
 /// What a correlation asks.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum CorrelationKind {
     /// How many findings there are.
+    #[default]
     EventCount,
     /// How many distinct values.
     ValueCount,
@@ -224,6 +243,73 @@ pub enum CorrelationKind {
     TemporalOrdered,
     /// Whether role 0 found something and role 1 did not.
     Absence(Side),
+    /// Whether the value is new to its key.
+    NewValue(Learning, Tolerance),
+    /// Whether its key is seen at a second place.
+    Switch(Learning, Tolerance),
+    /// Whether its key was not seen for so long.
+    Dormant(Learning, Span),
+    /// Whether its key has far more findings than usual.
+    Burst(Pace),
+    /// Whether its key has many distinct values; with `true`, far more than usual.
+    Spread(Pace, bool),
+    /// Whether hardly any other key of its group uses the value; `floor` others must be known.
+    Rare(Pace),
+}
+
+impl CorrelationKind {
+    /// Whether it compares with a habit, which is somebody's: a record that lacks a part of the key is nobody's.
+    pub fn is_behaviour(self) -> bool {
+        matches!(
+            self,
+            CorrelationKind::NewValue(..)
+                | CorrelationKind::Switch(..)
+                | CorrelationKind::Dormant(..)
+                | CorrelationKind::Burst(_)
+                | CorrelationKind::Spread(..)
+                | CorrelationKind::Rare(_)
+        )
+    }
+}
+
+/// When a habit is one: both must be met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Learning {
+    /// After so many records.
+    pub events: u64,
+    /// After so long a time.
+    pub age: Span,
+}
+
+/// How much is much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Less than this is never much.
+    pub floor: u64,
+    /// When what is usual is known.
+    pub learning: Learning,
+    /// When a key that was not seen begins anew.
+    pub forget: Span,
+}
+
+/// What counts as one place, or as none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// IPv4 addresses that share so many leading bits are one.
+    pub v4: Option<u8>,
+    /// The same of IPv6.
+    pub v6: Option<u8>,
+    /// Private addresses are none: a machine has one beside its public one.
+    pub private: bool,
+    /// AWS services are none: they act on somebody's behalf.
+    pub services: bool,
+}
+
+impl Learning {
+    /// Whether a habit that began some time ago, and rests on so many records, is one.
+    pub fn is_over(self, n: u64, age: i64) -> bool {
+        n >= self.events && age >= self.age.0
+    }
 }
 
 /// Where, seen from a finding, something is missing.

@@ -66,6 +66,53 @@ pub struct Told {
     pub steps: Vec<(u16, Timestamp)>,
     /// Some of the records that made it true.
     pub evidence: Vec<Arc<Evidence>>,
+    /// What was usual, where that was the question.
+    pub habit: Option<Box<Habit>>,
+}
+
+/// What was usual, as far as it was asked; each kind of detector fills in what it knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Habit {
+    /// What was seen, as text.
+    pub seen: String,
+    /// The most usual, and how often; the most usual first.
+    pub usual: Vec<(String, u64)>,
+    /// How many different values are remembered.
+    pub n_values: u64,
+    /// How many records it rests on.
+    pub n_records: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it was last seen before.
+    pub last: Timestamp,
+    /// The number that was to be expected.
+    pub expected: f64,
+    /// How much such numbers vary: variance by mean.
+    pub dispersion: f64,
+    /// How many there were.
+    pub found: f64,
+    /// Whose habit it is.
+    pub whose: Whose,
+}
+
+/// Whose habit decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// The key's.
+    #[default]
+    Own,
+    /// That of its peers, because the key's own was not learned yet.
+    Peers {
+        /// How many records of the key there were.
+        n_own: u64,
+    },
+}
+
+impl Habit {
+    /// What it weighs, in bytes.
+    pub fn weight(&self) -> usize {
+        128 + self.seen.len() + self.usual.iter().map(|(text, _)| 16 + text.len()).sum::<usize>()
+    }
 }
 
 /// The reference to an event that an alert shows.

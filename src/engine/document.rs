@@ -2,8 +2,12 @@
 //!
 //! Text from records stands in it as written: making it harmless is for whoever shows it.
 
+use std::collections::BTreeMap;
+
 use super::group::Group;
+use super::habits;
 use super::reasons::reasons;
+use super::wiring::correlation_of;
 use crate::alert::{Alert, DetectorRef, Kind, Mode, SCHEMA, Source};
 use crate::detect::catalog::{Catalog, Detector};
 use crate::detect::policy::Stance;
@@ -49,7 +53,7 @@ pub(super) fn alert(group: &Group, catalog: &Catalog) -> Alert {
         first_seen: group.first_seen,
         last_seen: group.last_seen,
         reasons: reasons(group, detector, catalog),
-        baseline: Default::default(),
+        baseline: baseline(group, detector),
         evidence: group.evidence.clone(),
         risk: Default::default(),
         techniques: detector.techniques.clone(),
@@ -64,6 +68,13 @@ fn mode(group: &Group, detector: &Detector, catalog: &Catalog) -> Mode {
         Stance::On(mode) => mode,
         // Switched off after it was raised.
         Stance::Off => detector.mode,
+    }
+}
+
+fn baseline(group: &Group, detector: &Detector) -> BTreeMap<String, serde_json::Value> {
+    match (&group.told, correlation_of(detector)) {
+        (Some(told), Some(correlation)) => habits::baseline(told, correlation),
+        _ => BTreeMap::new(),
     }
 }
 

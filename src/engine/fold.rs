@@ -19,6 +19,7 @@ use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::LinkTable;
 use crate::detect::names::SessionNames;
+use crate::detect::window::Room;
 use crate::object::ObjectId;
 use crate::record::event::Event;
 use crate::tally::Tally;
@@ -50,6 +51,10 @@ pub struct Bounds {
     pub roles: Limit,
     /// Windows of correlations.
     pub windows: Limit,
+    /// What somebody is used to; and once more, what peers are.
+    pub habits: Limit,
+    /// When somebody was last seen.
+    pub sleepers: Limit,
     /// Open alerts.
     pub groups: Limit,
 }
@@ -74,6 +79,8 @@ impl Default for Bounds {
             links: Limit { entries: 200_000, bytes: 64 << 20 },
             roles: Limit { entries: 4_096, bytes: 16 << 20 },
             windows: Limit { entries: 1 << 20, bytes: 128 << 20 },
+            habits: Limit { entries: 1 << 21, bytes: 256 << 20 },
+            sleepers: Limit { entries: 1 << 22, bytes: 256 << 20 },
             groups: Limit { entries: 1 << 18, bytes: 128 << 20 },
         }
     }
@@ -118,6 +125,12 @@ pub struct Evictions {
     pub roles: u64,
     /// Windows that were forgotten.
     pub windows: u64,
+    /// Habits that were forgotten.
+    pub habits: u64,
+    /// Those who were last seen longest ago.
+    pub sleepers: u64,
+    /// Values that left a habit which held too many.
+    pub values: u64,
     /// Findings that lacked something and were not waited for.
     pub waiting: u64,
     /// Alerts that closed before their time.
@@ -160,7 +173,7 @@ impl Fold {
         };
         let wiring = Wiring::of(&catalog);
         Fold {
-            windows: Windows::new(bounds.windows, &wiring),
+            windows: Windows::new(&bounds, &wiring),
             wiring,
             catalog,
             settings,
@@ -232,12 +245,16 @@ impl Fold {
     /// How often memories were full.
     pub fn evictions(&self) -> Evictions {
         let before = self.evicted_before;
+        let evicted = |room| self.windows.evicted(room);
         Evictions {
             duplicates: before.duplicates + self.duplicates.evicted,
             links: before.links + self.links.evicted(),
             late_links: before.late_links + self.links.given_up(),
             roles: before.roles + self.names.evicted,
-            windows: before.windows + self.windows.evicted(),
+            windows: before.windows + evicted(Room::Windows),
+            habits: before.habits + evicted(Room::Habits) + evicted(Room::Peers),
+            sleepers: before.sleepers + evicted(Room::Sleepers),
+            values: before.values + self.windows.pushed_out(),
             waiting: before.waiting + self.windows.passed_over(),
             groups: before.groups + self.quiet.evicted(),
         }

@@ -123,7 +123,9 @@ impl Group {
     /// What it weighs, in bytes.
     pub fn weight(&self) -> usize {
         let evidence: usize = self.evidence.iter().map(evidence_weight).sum();
-        let told = self.told.as_ref().map_or(0, |told| 32 + told.steps.len() * 10);
+        let told = self.told.as_ref().map_or(0, |told| {
+            32 + told.steps.len() * 10 + told.habit.as_ref().map_or(0, |habit| habit.weight())
+        });
         let standing = self.standing.weight();
         512 + self.opening.weight() + evidence + standing + told + self.apart.as_ref().map_or(0, |a| a.len())
     }

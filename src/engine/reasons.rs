@@ -1,6 +1,7 @@
 //! Says why an alert was raised, in sentences with numbers.
 
 use super::group::Group;
+use super::habits;
 use super::wiring::correlation_of;
 use crate::alert::Outcome;
 use crate::detect::catalog::{Base, Catalog, Condition, Correlation, CorrelationKind, Detector, Side};
@@ -84,6 +85,10 @@ fn why(told: &Told, correlation: &Correlation, catalog: &Catalog) -> String {
         ),
         CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => met(told, correlation, catalog),
         CorrelationKind::Absence(side) => missed(told, side, correlation, catalog),
+        _ => told
+            .habit
+            .as_deref()
+            .map_or_else(String::new, |habit| habits::sentence(told, habit, correlation, catalog)),
     }
 }
 
@@ -114,7 +119,7 @@ fn missed(told: &Told, side: Side, correlation: &Correlation, catalog: &Catalog)
     format!("{seen}{at}, and no {missing} within {span} {side} it")
 }
 
-fn every_base(correlation: &Correlation, catalog: &Catalog) -> String {
+pub(super) fn every_base(correlation: &Correlation, catalog: &Catalog) -> String {
     let names: Vec<String> = correlation.bases.iter().filter_map(|base| base_name(base, catalog)).collect();
     names.join(", ")
 }
@@ -136,7 +141,7 @@ fn base_name(base: &Base, catalog: &Catalog) -> Option<String> {
 }
 
 /// Whole numbers as such, others with at most three decimals.
-fn number(n: f64) -> String {
+pub(super) fn number(n: f64) -> String {
     if n.fract() == 0.0 {
         return format!("{n:.0}");
     }
@@ -144,7 +149,7 @@ fn number(n: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn condition_text(condition: &Condition) -> String {
+pub(super) fn condition_text(condition: &Condition) -> String {
     let bounds = [
         (">", condition.gt),
         (">=", condition.gte),

@@ -5,20 +5,24 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::saved::{COUNT_MAX, Translation, time};
-use super::saved_event::{SavedEvent, SavedIdentity};
+use super::saved_event::{SavedEvent, SavedIdentity, named};
+use super::saved_habit::{SavedHabit, SavedPlaces, SavedRhythm, SavedShares, SavedValues};
 use super::saved_link::SavedStanding;
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
 use crate::detect::hyperloglog::HyperLogLog;
 use crate::detect::window::absence::AbsenceWindow;
+use crate::detect::window::burst::Burst;
 use crate::detect::window::count::CountWindow;
 use crate::detect::window::distinct::DistinctWindow;
 use crate::detect::window::meeting::MeetingWindow;
 use crate::detect::window::sample::SampleWindow;
+use crate::detect::window::slumber::Slumber;
+use crate::detect::window::spread::Spread;
 use crate::detect::window::total::{Run, TotalWindow};
 use crate::detect::window::witness::{Witness, Witnesses};
-use crate::detect::window::{State, Window};
+use crate::detect::window::{Room, State, Window};
 use crate::time::Timestamp;
 
 /// A window.
@@ -27,6 +31,8 @@ pub(super) struct SavedWindow {
     key: u128,
     turn: i64,
     fingerprint: u64,
+    /// The name of the room in which it lives.
+    room: String,
     state: SavedState,
     /// (role, record)
     witnesses: Vec<(u16, SavedEvidence)>,
@@ -59,6 +65,15 @@ enum SavedState {
         waiting: Vec<(i64, SavedTurned)>,
         seen: Vec<i64>,
     },
+    Values(SavedValues),
+    Places(SavedPlaces),
+    /// (first, last, how often, longest gap)
+    Slumber(i64, i64, u64, i64),
+    /// (count, rhythm)
+    Burst(Box<SavedState>, SavedRhythm),
+    /// (distinct values, rhythm)
+    Spread(Box<SavedState>, SavedRhythm),
+    Group(SavedShares),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,6 +93,7 @@ pub(super) struct SavedTold {
     measure: f64,
     is_estimate: bool,
     steps: Vec<(u16, i64)>,
+    habit: Option<SavedHabit>,
 }
 
 /// A reference to a record.
@@ -97,6 +113,7 @@ impl SavedWindow {
             key,
             turn: turn.0,
             fingerprint: window.fingerprint,
+            room: window.room.name().to_owned(),
             state: SavedState::of(&window.state, catalog),
             witnesses: witnesses.collect(),
         }
@@ -110,6 +127,7 @@ impl SavedWindow {
             .map(|(role, record)| Witness { role, record: Arc::new(record.into_evidence()) });
         let window = Window {
             fingerprint: self.fingerprint,
+            room: named(&Room::ALL, Room::name, &self.room),
             state: self.state.into_state(translation),
             witnesses: Witnesses::of(witnesses.collect()),
         };
@@ -120,14 +138,16 @@ impl SavedWindow {
 impl SavedState {
     fn of(state: &State, catalog: &Catalog) -> SavedState {
         match state {
-            State::Count(window) => {
-                let (runs, before, width) = window.parts();
-                SavedState::Count { runs, before, width }
-            }
-            State::Distinct(window) => {
-                let slices = window.slices().map(|(s, sketch)| (s, sketch.registers().to_vec()));
-                SavedState::Distinct { pairs: window.pairs(), slices: slices.collect() }
-            }
+            State::Count(window) => SavedState::of_count(window),
+            State::Distinct(window) => SavedState::of_distinct(window),
+            State::Burst(burst) => SavedState::Burst(
+                Box::new(SavedState::of_count(&burst.count)),
+                SavedRhythm::of(&burst.rhythm),
+            ),
+            State::Spread(spread) => SavedState::Spread(
+                Box::new(SavedState::of_distinct(&spread.distinct)),
+                SavedRhythm::of(&spread.rhythm),
+            ),
             State::Total(window) => {
                 let (runs, width) = window.parts();
                 SavedState::Total { runs: runs.iter().map(|r| (r.second, r.n, r.sum)).collect(), width }
@@ -139,7 +159,23 @@ impl SavedState {
                 let waiting = waiting.iter().map(|(due, turned)| (due.0, SavedTurned::of(turned, catalog)));
                 SavedState::Absence { waiting: waiting.collect(), seen }
             }
+            State::Group(group) => SavedState::Group(SavedShares::of(group)),
+            State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
+            State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
+            State::Slumber(Slumber { first, last, n, longest }) => {
+                SavedState::Slumber(*first, *last, *n, *longest)
+            }
         }
+    }
+
+    fn of_count(window: &CountWindow) -> SavedState {
+        let (runs, before, width) = window.parts();
+        SavedState::Count { runs, before, width }
+    }
+
+    fn of_distinct(window: &DistinctWindow) -> SavedState {
+        let slices = window.slices().map(|(s, sketch)| (s, sketch.registers().to_vec()));
+        SavedState::Distinct { pairs: window.pairs(), slices: slices.collect() }
     }
 
     fn into_state(self, translation: &Translation) -> State {
@@ -149,7 +185,7 @@ impl SavedState {
             }
             SavedState::Distinct { pairs, slices } => {
                 let slices = slices.into_iter().map(|(s, registers)| (s, HyperLogLog::of(&registers)));
-                State::Distinct(DistinctWindow::from_parts(pairs, slices.collect()))
+                State::Distinct(Box::new(DistinctWindow::from_parts(pairs, slices.collect())))
             }
             SavedState::Total { runs, width } => {
                 let runs = runs.into_iter().map(|(second, n, sum)| Run { second, n, sum });
@@ -162,6 +198,29 @@ impl SavedState {
                     waiting.into_iter().map(|(due, turned)| (time(due), turned.into_turned(translation)));
                 State::Absence(AbsenceWindow::from_parts(waiting.collect(), seen))
             }
+            SavedState::Burst(count, rhythm) => {
+                let count = match count.into_state(translation) {
+                    State::Count(count) => count,
+                    _ => CountWindow::default(),
+                };
+                State::Burst(Box::new(Burst { count, rhythm: rhythm.into_rhythm() }))
+            }
+            SavedState::Spread(distinct, rhythm) => {
+                let distinct = match distinct.into_state(translation) {
+                    State::Distinct(distinct) => *distinct,
+                    _ => DistinctWindow::default(),
+                };
+                State::Spread(Box::new(Spread { distinct, rhythm: rhythm.into_rhythm() }))
+            }
+            SavedState::Group(saved) => State::Group(Box::new(saved.into_group())),
+            SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
+            SavedState::Places(saved) => State::Places(saved.into_places()),
+            SavedState::Slumber(first, last, n, longest) => State::Slumber(Slumber {
+                first: time(first).0,
+                last: time(last).0,
+                n: n.min(COUNT_MAX),
+                longest: time(longest).0.max(0),
+            }),
         }
     }
 }
@@ -195,12 +254,14 @@ impl SavedTurned {
 impl SavedTold {
     pub(super) fn of(told: &Told) -> SavedTold {
         let steps = told.steps.iter().map(|(role, at)| (*role, at.0)).collect();
-        SavedTold { measure: told.measure, is_estimate: told.is_estimate, steps }
+        let habit = told.habit.as_deref().map(SavedHabit::of);
+        SavedTold { measure: told.measure, is_estimate: told.is_estimate, steps, habit }
     }
 
     pub(super) fn into_told(self) -> Told {
         let steps = self.steps.into_iter().map(|(role, at)| (role, time(at))).collect();
-        Told { measure: self.measure, is_estimate: self.is_estimate, steps, evidence: Vec::new() }
+        let habit = self.habit.map(|habit| Box::new(habit.into_habit()));
+        Told { measure: self.measure, is_estimate: self.is_estimate, steps, evidence: Vec::new(), habit }
     }
 }
 

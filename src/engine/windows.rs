@@ -8,12 +8,13 @@
 
 use std::collections::BTreeSet;
 
+use super::fold::Bounds;
 use super::shards;
 use super::wiring::{Listener, Wiring, correlation_of};
 use crate::detect::bounded::{Bounded, Limit};
-use crate::detect::catalog::{Base, Catalog, Correlation};
+use crate::detect::catalog::{Base, Catalog, Correlation, CorrelationKind};
 use crate::detect::finding::{Finding, Told, Turned};
-use crate::detect::window::Window;
+use crate::detect::window::{Decision, Room, Window};
 use crate::hash;
 use crate::record::event::Event;
 use crate::time::Timestamp;
@@ -24,26 +25,30 @@ pub struct Windows {
     rounds: Vec<Round>,
 }
 
-/// The windows of one round of correlations.
+/// The windows of one round of correlations, by room.
 #[derive(Debug)]
 struct Round {
     number: u8,
-    shards: Vec<Shard>,
+    rooms: [Vec<Shard>; Room::ALL.len()],
 }
 
 #[derive(Debug)]
 struct Shard {
+    room: Room,
     windows: Bounded<Window>,
     /// When something is decided although nothing came, and in which window.
     due: BTreeSet<(Timestamp, u128)>,
     evicted: u64,
     passed_over: u64,
+    pushed_out: u64,
 }
 
 /// A finding that a detector listens to.
 struct Heard {
     event: u32,
     listener: Listener,
+    /// What its peers said, where they were asked.
+    peers: Option<Box<Decision>>,
 }
 
 /// What a shard has to say: about an event of the batch, or about one that it had kept.
@@ -62,13 +67,18 @@ struct Desk<'a> {
 
 impl Windows {
     /// None yet. The rounds that are in force share the room equally.
-    pub fn new(limit: Limit, wiring: &Wiring) -> Windows {
+    pub fn new(bounds: &Bounds, wiring: &Wiring) -> Windows {
         let n_rounds = usize::from(wiring.rounds.saturating_sub(1));
-        let limit = limit.divided(shards::SHARDS * n_rounds.max(1));
-        let shard =
-            || Shard { windows: Bounded::new(limit), due: BTreeSet::new(), evicted: 0, passed_over: 0 };
-        let rounds = (2..=wiring.rounds).map(|number| Round { number, shards: shards::make(shard) });
-        Windows { rounds: rounds.collect() }
+        let shard = |room: Room| {
+            let limit = match room {
+                Room::Windows => bounds.windows,
+                Room::Habits | Room::Peers => bounds.habits,
+                Room::Sleepers => bounds.sleepers,
+            };
+            Shard::new(room, limit.divided(shards::SHARDS * n_rounds.max(1)))
+        };
+        let round = |number| Round { number, rooms: Room::ALL.map(|room| shards::make(|| shard(room))) };
+        Windows { rounds: (2..=wiring.rounds).map(round).collect() }
     }
 
     /// Runs the rounds of correlations over the findings of a batch, and puts theirs among them. What time has decided
@@ -83,14 +93,10 @@ impl Windows {
     ) {
         for round in &mut self.rounds {
             let desk = Desk { turned, catalog, wiring };
-            let items = route(findings, round.number, &desk);
-            let mut said = match items.is_empty() {
-                true => Vec::new(),
-                false => shards::run(&mut round.shards, items, |shard, key, heard: Heard, out| {
-                    shard.hear(key, &heard, &desk, out);
-                }),
-            };
-            round.shards.iter_mut().for_each(|shard| shard.settle(watermark, &desk, &mut said));
+            let mut items = route(findings, round.number, &desk);
+            round.ask_peers(&mut items, &desk);
+            let mut said = round.hear(items, &desk);
+            round.shards_mut().for_each(|shard| shard.settle(watermark, &desk, &mut said));
             if said.is_empty() {
                 continue;
             }
@@ -107,28 +113,33 @@ impl Windows {
 
     /// Forgets windows that nothing can reach any more.
     pub fn forget(&mut self, watermark: Timestamp, wiring: &Wiring) {
-        let idle = watermark.before(wiring.horizon);
         for shard in self.shards_mut() {
+            let idle = watermark.before(wiring.horizon(shard.room));
             while let Some((key, window)) = shard.windows.pop_before(idle) {
                 shard.not_due(key, &window);
             }
         }
     }
 
-    /// How many left because there were too many.
-    pub fn evicted(&self) -> u64 {
-        self.rounds.iter().flat_map(|round| &round.shards).map(|shard| shard.evicted).sum()
+    /// How many left a room because there were too many.
+    pub fn evicted(&self, room: Room) -> u64 {
+        self.shards().filter(|shard| shard.room == room).map(|shard| shard.evicted).sum()
     }
 
     /// How many findings were not waited for because too many were.
     pub fn passed_over(&self) -> u64 {
-        self.rounds.iter().flat_map(|round| &round.shards).map(|shard| shard.passed_over).sum()
+        self.shards().map(|shard| shard.passed_over).sum()
+    }
+
+    /// How many values left habits because those held too many.
+    pub fn pushed_out(&self) -> u64 {
+        self.shards().map(|shard| shard.pushed_out).sum()
     }
 
     /// All windows, to save: (key, last turn, window), in order.
     pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, &Window)> {
-        let shards = self.rounds.iter().flat_map(|round| &round.shards);
-        shards.flat_map(|shard| shard.windows.entries()).map(|(key, turn, _, window)| (key, turn, window))
+        let entries = self.shards().flat_map(|shard| shard.windows.entries());
+        entries.map(|(key, turn, _, window)| (key, turn, window))
     }
 
     /// Takes over a window that was saved, unless its detector is no longer in force or keeps something else.
@@ -141,14 +152,82 @@ impl Windows {
         if !window.state.fits(asked) {
             return;
         }
-        let shard = &mut round.shards[shards::shard_of(key)];
+        let is_home = window.room == Room::Peers || window.room == Room::of(asked.kind);
+        let Some(shard) = round.room(window.room).get_mut(shards::shard_of(key)).filter(|_| is_home) else {
+            return;
+        };
         shard.due.extend(window.due().map(|due| (due, key)));
         shard.windows.put(key, turn, window.weight(), window);
         shard.shed();
     }
 
     fn shards_mut(&mut self) -> impl Iterator<Item = &mut Shard> {
-        self.rounds.iter_mut().flat_map(|round| &mut round.shards)
+        self.rounds.iter_mut().flat_map(Round::shards_mut)
+    }
+
+    fn shards(&self) -> impl Iterator<Item = &Shard> {
+        self.rounds.iter().flat_map(|round| round.rooms.iter().flatten())
+    }
+}
+
+impl Round {
+    fn room(&mut self, room: Room) -> &mut [Shard] {
+        let at = Room::ALL.iter().position(|r| *r == room).unwrap_or(0);
+        &mut self.rooms[at]
+    }
+
+    fn shards_mut(&mut self) -> impl Iterator<Item = &mut Shard> {
+        self.rooms.iter_mut().flatten()
+    }
+
+    /// Tells the habits of peers what was heard, and notes what they say of it. They work before all others, in a room of
+    /// their own, so that each key is worked on by one thread and no eviction shows how records were cut into batches.
+    fn ask_peers(&mut self, items: &mut [(u128, Heard)], desk: &Desk<'_>) {
+        let mut asked = Vec::new();
+        for (i, (_, heard)) in items.iter().enumerate() {
+            let has_peers = |(asked, base): &(&Correlation, &Base)| {
+                matches!(asked.kind, CorrelationKind::NewValue(..)) && !base.peers.is_empty()
+            };
+            let Some((_, base)) = heard.asked(desk).filter(has_peers) else {
+                continue;
+            };
+            let event = &desk.turned[heard.event as usize].event;
+            if let Some(key) = whole_key("peers", heard.listener.correlation, &base.peers, event, desk.wiring)
+            {
+                asked.push((key, (i, heard.event, heard.listener)));
+            }
+        }
+        if asked.is_empty() {
+            return;
+        }
+        let answers = shards::run(self.room(Room::Peers), asked, |shard, key, (i, event, listener), out| {
+            let heard = Heard { event, listener, peers: None };
+            out.extend(shard.observe(key, &heard, desk).map(|decision| (i, decision)));
+            shard.shed();
+        });
+        for (i, decision) in answers {
+            items[i].1.peers = Some(Box::new(decision));
+        }
+    }
+
+    /// Tells every window what was heard, each in its room.
+    fn hear(&mut self, items: Vec<(u128, Heard)>, desk: &Desk<'_>) -> Vec<Said> {
+        let mut by_room = Room::ALL.map(|room| (room, Vec::new()));
+        for (key, heard) in items {
+            let room = heard.asked(desk).map_or(Room::Windows, |(asked, _)| Room::of(asked.kind));
+            let home = by_room.iter_mut().find(|(r, _)| *r == room);
+            if let Some((_, items)) = home {
+                items.push((key, heard));
+            }
+        }
+        let mut said = Vec::new();
+        for (room, items) in by_room.into_iter().filter(|(_, items)| !items.is_empty()) {
+            let hear = |shard: &mut Shard, key, heard: Heard, out: &mut Vec<Said>| {
+                shard.hear(key, &heard, desk, out);
+            };
+            said.append(&mut shards::run(self.room(room), items, hear));
+        }
+        said
     }
 }
 
@@ -160,10 +239,14 @@ fn route(findings: &[Finding], round: u8, desk: &Desk<'_>) -> Vec<(u128, Heard)>
             let event = &desk.turned[finding.event as usize].event;
             let counts = listener.outcome.is_none_or(|o| o == event.outcome);
             if listener.round == round && counts {
-                let heard = Heard { event: finding.event, listener: *listener };
-                if let Some((_, base)) = heard.asked(desk) {
-                    items.push((window_key(listener.correlation, base, event, desk.wiring), heard));
-                }
+                let heard = Heard { event: finding.event, listener: *listener, peers: None };
+                let whole = |slots| whole_key("own", listener.correlation, slots, event, desk.wiring);
+                let key = heard.asked(desk).and_then(|(asked, base)| match asked.kind {
+                    CorrelationKind::Rare(_) => whole(&base.peers),
+                    kind if kind.is_behaviour() => whole(&base.group_by),
+                    _ => Some(window_key(listener.correlation, base, event, desk.wiring)),
+                });
+                items.extend(key.map(|key| (key, heard)));
             }
         }
     }
@@ -190,28 +273,44 @@ impl Said {
 }
 
 impl Shard {
+    fn new(room: Room, limit: Limit) -> Shard {
+        let windows = Bounded::new(limit);
+        Shard { room, windows, due: BTreeSet::new(), evicted: 0, passed_over: 0, pushed_out: 0 }
+    }
+
     fn hear(&mut self, key: u128, heard: &Heard, desk: &Desk<'_>, out: &mut Vec<Said>) {
-        let Some((asked, base)) = heard.asked(desk) else { return };
-        let turned = &desk.turned[heard.event as usize];
-        let turn = turned.turn;
         // Decided and forgotten here as it would have been at the end of an earlier step, so that steps do not show.
-        self.settle(turn, desk, out);
-        let detector = heard.listener.correlation;
-        if self.windows.turn_of(key).is_none_or(|last| last < turn.before(desk.wiring.horizon)) {
-            let fingerprint = desk.catalog.detectors[detector as usize].fingerprint;
-            self.windows.put(key, turn, 0, Window::new(fingerprint, asked));
-        }
-        let Some(window) = self.windows.get_mut(key) else { return };
-        let due_before = window.due();
-        let found = window.observe(turned, base, asked);
-        let (due, weight) = (window.due(), window.weight());
-        self.passed_over += window.take_passed_over();
-        self.change_due(key, due_before, due);
-        self.windows.touch(key, turn, weight);
+        self.settle(desk.turned[heard.event as usize].turn, desk, out);
+        let (detector, event) = (heard.listener.correlation, heard.event);
+        let found = self.observe(key, heard, desk).and_then(|decision| {
+            let (asked, _) = heard.asked(desk)?;
+            Some(self.windows.get(key)?.told(decision, asked))
+        });
         self.shed();
         if let Some((told, opens)) = found {
-            out.push(Said::Now(Finding { event: heard.event, detector, told: Some(Box::new(told)), opens }));
+            out.push(Said::Now(Finding { event, detector, told: Some(Box::new(told)), opens }));
         }
+    }
+
+    /// Tells a window what was heard. What is too much is shed afterwards.
+    fn observe(&mut self, key: u128, heard: &Heard, desk: &Desk<'_>) -> Option<Decision> {
+        let (asked, base) = heard.asked(desk)?;
+        let turned = &desk.turned[heard.event as usize];
+        let turn = turned.turn;
+        let idle = turn.before(desk.wiring.horizon(self.room));
+        if self.windows.turn_of(key).is_none_or(|last| last < idle) {
+            let fingerprint = desk.catalog.detectors[heard.listener.correlation as usize].fingerprint;
+            self.windows.put(key, turn, 0, Window::new(fingerprint, self.room, asked));
+        }
+        let window = self.windows.get_mut(key)?;
+        let due_before = window.due();
+        let found = window.observe(turned, base, asked, heard.peers.as_deref());
+        let (due, weight) = (window.due(), window.weight());
+        self.passed_over += window.take_passed_over();
+        self.pushed_out += window.take_pushed_out();
+        self.change_due(key, due_before, due);
+        self.windows.touch(key, turn, weight);
+        found
     }
 
     /// Decides what was due before a turn.
@@ -265,4 +364,13 @@ fn window_key(correlation: u32, base: &Base, event: &Event, wiring: &Wiring) -> 
         }
     }
     hash::stable128_of(&parts)
+}
+
+/// The key of a habit, or of that of peers. Where a part of it is absent it is nobody's.
+fn whole_key(whose: &str, correlation: u32, slots: &[u16], event: &Event, wiring: &Wiring) -> Option<u128> {
+    let mut parts = vec![wiring.fingerprints[correlation as usize].as_str(), whose];
+    for slot in slots {
+        parts.push(event.captured(*slot)?);
+    }
+    Some(hash::stable128_of(&parts))
 }

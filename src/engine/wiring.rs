@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::alert::Outcome;
 use crate::detect::catalog::{Catalog, Correlation, Detector, DetectorKind};
-use crate::detect::window::SLACK;
+use crate::detect::window::{Room, SLACK};
 use crate::time::Span;
 
 /// The correlations that rest on each detector.
@@ -16,8 +16,8 @@ pub struct Wiring {
     by_fingerprint: HashMap<u64, u32>,
     /// The last round.
     pub rounds: u8,
-    /// After this span without a finding, a window is as good as new.
-    pub horizon: Span,
+    /// The span without a finding after which what lives in a room is as good as new.
+    horizons: [Span; Room::ALL.len()],
     /// Captures that hold the actor.
     pub actor_slots: Vec<u16>,
 }
@@ -43,13 +43,18 @@ impl Wiring {
             fingerprints: catalog.detectors.iter().map(|d| format!("{:016x}", d.fingerprint)).collect(),
             by_fingerprint: catalog.detectors.iter().map(|d| d.fingerprint).zip(0..).collect(),
             rounds: catalog.detectors.iter().map(Detector::round).max().unwrap_or(1),
-            horizon: SLACK,
+            horizons: [SLACK; Room::ALL.len()],
             actor_slots: catalog.actor_slots().collect(),
         };
         for (i, detector) in catalog.detectors.iter().enumerate() {
             let Some(correlation) = correlation_of(detector) else { continue };
-            wiring.horizon =
-                wiring.horizon.max(Span(correlation.timespan.0.saturating_add(correlation.slack.0)));
+            let span = Span(correlation.memory().0.saturating_add(correlation.slack.0));
+            let mut rooms = vec![Room::of(correlation.kind)];
+            rooms.extend((!correlation.peers.is_empty()).then_some(Room::Peers));
+            for room in rooms {
+                let horizon = &mut wiring.horizons[room as usize];
+                *horizon = span.max(*horizon);
+            }
             for (base, number) in correlation.bases.iter().zip(0u16..) {
                 let listener = Listener {
                     correlation: i as u32,
@@ -63,6 +68,11 @@ impl Wiring {
             }
         }
         wiring
+    }
+
+    /// The span without a finding after which what lives in a room is as good as new.
+    pub fn horizon(&self, room: Room) -> Span {
+        self.horizons[room as usize]
     }
 
     /// The detector of a fingerprint.

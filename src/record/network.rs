@@ -20,8 +20,12 @@ pub enum SourceKind {
 impl SourceKind {
     /// Reads the source of a record; `None` where it states none.
     pub fn of(record: &Record<'_>) -> Option<SourceKind> {
-        let text = record.text(Column::SourceIp)?;
-        let first = text.as_bytes()[0];
+        SourceKind::of_text(record.text(Column::SourceIp)?)
+    }
+
+    /// Reads a source; `None` where it is empty.
+    pub fn of_text(text: &str) -> Option<SourceKind> {
+        let first = *text.as_bytes().first()?;
         if (first.is_ascii_hexdigit() || first == b':')
             && let Ok(ip) = text.parse::<IpAddr>()
         {

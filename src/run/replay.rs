@@ -188,13 +188,27 @@ impl Run {
 
 /// What the engine's memories had to let go, by what the configuration calls it.
 fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
-    let Evictions { duplicates, links, late_links, roles, windows, waiting, groups } = engine.evictions();
+    let Evictions {
+        duplicates,
+        links,
+        late_links,
+        roles,
+        windows,
+        habits,
+        sleepers,
+        values,
+        waiting,
+        groups,
+    } = engine.evictions();
     vec![
         ("records that could be seen again (duplicates_max)", duplicates),
         ("credentials' origins (links_max)", links),
         ("sessions that waited for their origin (links_max)", late_links),
         ("roles' session names (roles_max)", roles),
         ("windows of correlations (windows_max)", windows),
+        ("habits (habits_max)", habits),
+        ("keys that were not seen for longest (sleepers_max)", sleepers),
+        ("values of habits that hold too many", values),
         ("findings that lacked something, beyond 16 under one key", waiting),
         ("open alerts (groups_max)", groups),
     ]

@@ -98,7 +98,7 @@ fn check_fields(kind: Kind, asked: &Asked, node: &Node, faults: &mut Faults) {
         [] if kind.needs_field() => {
             faults.error(node.place, "`field` is missing", "name the field whose values are counted");
         }
-        [(_, place), ..] if !kind.needs_field() => {
+        [(_, place), ..] if !kind.needs_field() && !kind.is_behaviour() => {
             let message = format!("`field` means nothing in `{name}`");
             faults.error(*place, message, "leave it out, or use `type: value_count`");
         }

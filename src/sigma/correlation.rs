@@ -1,5 +1,6 @@
 //! Correlations: documents that speak of findings of other documents over time.
 
+use super::behaviour::{self, Behaviour};
 use super::bounds::{self, Asked};
 use super::extension::span;
 use super::fault::{Faults, Place, suggest};
@@ -21,6 +22,8 @@ pub(crate) struct Correlation {
     pub(crate) group_by: Vec<(String, Place)>,
     pub(crate) timespan: Span,
     pub(crate) asked: Asked,
+    /// What only a behaviour is told.
+    pub(crate) behaviour: Option<Behaviour>,
     pub(crate) aliases: Vec<Alias>,
     /// Whether the rules it rests on speak for themselves as well.
     pub(crate) generates: bool,
@@ -47,6 +50,12 @@ pub(crate) enum Kind {
     ValuePercentile,
     ValueMedian,
     Absence,
+    NewValue,
+    Switch,
+    Dormant,
+    Burst,
+    Spread,
+    Rare,
 }
 
 /// Where something is missing.
@@ -58,7 +67,7 @@ pub(crate) enum Side {
     Around,
 }
 
-const KINDS: [(&str, Kind); 9] = [
+const KINDS: [(&str, Kind); 15] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -68,6 +77,12 @@ const KINDS: [(&str, Kind); 9] = [
     ("value_percentile", Kind::ValuePercentile),
     ("value_median", Kind::ValueMedian),
     ("absence", Kind::Absence),
+    ("new_value", Kind::NewValue),
+    ("switch", Kind::Switch),
+    ("dormant", Kind::Dormant),
+    ("burst", Kind::Burst),
+    ("spread", Kind::Spread),
+    ("rare", Kind::Rare),
 ];
 
 const SIDES: [(&str, Side); 3] = [("after", Side::After), ("before", Side::Before), ("around", Side::Around)];
@@ -89,7 +104,12 @@ impl Kind {
     }
 
     pub(crate) fn needs_condition(self) -> bool {
-        !self.is_temporal() && self != Kind::Absence
+        !self.is_temporal() && self != Kind::Absence && !self.is_behaviour()
+    }
+
+    /// Whether the window is as long as what is remembered, so that nobody says how long it is.
+    fn has_no_timespan(self) -> bool {
+        matches!(self, Kind::NewValue | Kind::Dormant | Kind::Rare)
     }
 
     pub(crate) fn needs_field(self) -> bool {
@@ -102,8 +122,24 @@ impl Kind {
     }
 }
 
-const KEYS: &[&str] =
-    &["type", "rules", "without", "side", "group-by", "timespan", "condition", "aliases", "generate"];
+const KEYS: &[&str] = &[
+    "type",
+    "rules",
+    "without",
+    "side",
+    "group-by",
+    "timespan",
+    "condition",
+    "aliases",
+    "generate",
+    "field",
+    "learn",
+    "forget",
+    "peers",
+    "after",
+    "tolerate",
+    "floor",
+];
 
 impl Correlation {
     /// Reads the `correlation` section of a document. `None`: it has faults, which are reported.
@@ -138,11 +174,13 @@ impl Correlation {
             faults.error(*place, message, "correlate some of them first, and this one over those");
         }
         let (without, side) = absence(section, kind, faults);
-        let timespan = timespan(section, faults);
-        let asked = bounds::parse(section, kind, faults);
+        let mut asked = bounds::parse(section, kind, faults);
         let group_by = texts(section.get("group-by"), faults);
+        let behaviour = behaviour::parse(section, kind, &group_by, &mut asked, faults);
+        let timespan = timespan(section, kind, behaviour.as_ref(), faults);
         let aliases = aliases(section.get("aliases"), faults);
-        check_names(&group_by, &asked, &aliases, section, faults);
+        let peers = behaviour.as_ref().map_or(&[][..], |b| &b.peers);
+        check_names([&group_by, &asked.fields, peers], &aliases, kind, section, faults);
         let generate = section.get("generate").or_else(|| document.get("generate"));
         let correlation = Correlation {
             kind: kind?,
@@ -152,6 +190,7 @@ impl Correlation {
             group_by,
             timespan: timespan?,
             asked,
+            behaviour,
             aliases,
             generates: generate.is_some_and(|n| switch(n, faults)),
         };
@@ -199,8 +238,21 @@ fn absence(section: &Node, kind: Option<Kind>, faults: &mut Faults) -> (Vec<(Str
     (Vec::new(), Side::default())
 }
 
-fn timespan(section: &Node, faults: &mut Faults) -> Option<Span> {
-    let Some(node) = section.get("timespan").filter(|n| !n.is_null()) else {
+fn timespan(
+    section: &Node,
+    kind: Option<Kind>,
+    behaviour: Option<&Behaviour>,
+    faults: &mut Faults,
+) -> Option<Span> {
+    let written = section.get("timespan").filter(|n| !n.is_null());
+    if let (Some(kind), Some(behaviour)) = (kind.filter(|k| k.has_no_timespan()), behaviour) {
+        if let Some(node) = written {
+            let message = format!("`timespan` means nothing in `{}`", kind.name());
+            faults.error(node.place, message, "leave it out; `forget` says how long it remembers");
+        }
+        return Some(behaviour.forget);
+    }
+    let Some(node) = written else {
         let remedy = "say over how long, such as `timespan: 10m`";
         faults.error(section.place, "`timespan` is missing", remedy);
         return None;
@@ -278,22 +330,24 @@ fn aliases(node: Option<&Node>, faults: &mut Faults) -> Vec<Alias> {
     out
 }
 
+/// Checks the fields that it groups by, that count, and that make peers.
 fn check_names(
-    group_by: &[(String, Place)],
-    asked: &Asked,
+    names: [&[(String, Place)]; 3],
     aliases: &[Alias],
+    kind: Option<Kind>,
     section: &Node,
     faults: &mut Faults,
 ) {
-    if group_by.is_empty() {
+    if names[0].is_empty() && !kind.is_some_and(Kind::is_behaviour) {
         let remedy = "name the fields by which records belong together, such as `trail.principal`";
         faults.lint(section.place, "without `group-by`, all records of all accounts belong together", remedy);
     }
     let is_alias = |name: &str| aliases.iter().any(|alias| alias.name == name);
-    for (name, place) in group_by.iter().chain(&asked.fields).filter(|(name, _)| !is_alias(name)) {
+    let names = || names.into_iter().flatten();
+    for (name, place) in names().filter(|(name, _)| !is_alias(name)) {
         check_fact(name, *place, faults);
     }
-    let is_used = |alias: &&Alias| group_by.iter().chain(&asked.fields).any(|(name, _)| *name == alias.name);
+    let is_used = |alias: &&Alias| names().any(|(name, _)| *name == alias.name);
     let mut idle: Vec<&Alias> = aliases.iter().filter(|alias| !is_used(alias)).collect();
     idle.dedup_by_key(|alias| &alias.name);
     for alias in idle {

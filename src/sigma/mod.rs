@@ -16,6 +16,7 @@ pub(crate) mod access;
 pub(crate) mod aggregation;
 pub(crate) mod alternatives;
 pub(crate) mod ast;
+pub(crate) mod behaviour;
 pub(crate) mod bounds;
 pub(crate) mod condition;
 pub(crate) mod correlation;

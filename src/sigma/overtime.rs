@@ -107,6 +107,7 @@ impl OverTime {
                 fields: self.field.iter().map(placed).collect(),
                 percentile: None,
             },
+            behaviour: None,
             aliases: Vec::new(),
             generates: false,
         }

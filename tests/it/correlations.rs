@@ -22,7 +22,7 @@ fn load(text: &str) -> Result<(Catalog, Vec<Warning>), Vec<RuleError>> {
 }
 
 /// A record some seconds after the start, with some of its fields.
-fn record(seconds: i64, fields: Value) -> Value {
+pub(crate) fn record(seconds: i64, fields: Value) -> Value {
     let time = Timestamp(START + seconds).to_string();
     let mut record = json!({
         "eventVersion": "1.11", "eventTime": time, "eventID": format!("{seconds:08}-{}", fields["eventName"]),
@@ -45,7 +45,7 @@ fn calls(name: &str, times: &[i64]) -> Vec<Value> {
 }
 
 /// What the detectors of a text say of records; one detector's alerts by its title.
-fn alerts(text: &str, records: Vec<Value>) -> Vec<Alert> {
+pub(crate) fn alerts(text: &str, records: Vec<Value>) -> Vec<Alert> {
     let (catalog, _) = load(text).unwrap_or_else(|e| panic!("{}\n{text}", e[0]));
     let settings = Settings { threads: 1, ..Settings::default() };
     let mut engine = Engine::new(Arc::new(catalog), Arc::new(Context::default()), settings).unwrap();
@@ -55,25 +55,25 @@ fn alerts(text: &str, records: Vec<Value>) -> Vec<Alert> {
     alerts
 }
 
-fn count_of(alerts: &[Alert], name: &str) -> u64 {
+pub(crate) fn count_of(alerts: &[Alert], name: &str) -> u64 {
     alerts.iter().filter(|a| a.detector.name == name).map(|a| a.count).sum()
 }
 
 /// A foreign rule that wants one call.
-fn rule(name: &str, call: &str) -> String {
+pub(crate) fn rule(name: &str, call: &str) -> String {
     format!(
         "title: {name} title\nname: {name}\nlevel: low\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n  selection: {{eventName: {call}}}\n  condition: selection\n---\n"
     )
 }
 
 /// A correlation of a type over rules, with more keys.
-fn over(name: &str, kind: &str, rules: &str, more: &str) -> String {
+pub(crate) fn over(name: &str, kind: &str, rules: &str, more: &str) -> String {
     format!(
         "title: {name} title\nname: {name}\nlevel: high\ncorrelation:\n  type: {kind}\n  rules: [{rules}]\n{more}"
     )
 }
 
-fn faults(text: &str) -> Vec<String> {
+pub(crate) fn faults(text: &str) -> Vec<String> {
     load(text).expect_err(text).iter().map(ToString::to_string).collect()
 }
 

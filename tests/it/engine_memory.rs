@@ -6,7 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use trailhound::alert::{Alert, Outcome};
 use trailhound::detect::catalog::{
-    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Side,
+    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Pace, Side,
+    Tolerance,
 };
 use trailhound::detect::window::absence::wait_of;
 use trailhound::detect::window::{GRACE, SLACK};
@@ -30,6 +31,7 @@ fn remembers(name: &str, kind: CorrelationKind, bases: Vec<Base>, span: i64, n: 
         _ => Span(0),
     };
     let condition = match kind {
+        kind if kind.is_behaviour() => Condition::default(),
         CorrelationKind::ValueShare => Condition { lte: Some(n), ..Condition::default() },
         _ => Condition { gte: Some(n), ..Condition::default() },
     };
@@ -43,8 +45,9 @@ fn remembers(name: &str, kind: CorrelationKind, bases: Vec<Base>, span: i64, n: 
         round: 2,
         slack: SLACK,
         wait,
+        ..Correlation::default()
     };
-    detector(name, DetectorKind::Correlation(correlation))
+    detector(name, DetectorKind::Correlation(Box::new(correlation)))
 }
 
 fn in_round(mut detector: Detector, round: u8, waited: i64) -> Detector {
@@ -65,6 +68,12 @@ pub(crate) fn remembering() -> Arc<Catalog> {
         bases.push(of_role(ONCE, 2, group_by, &[]));
         bases
     };
+    // While a key is learned, its peers are all of the same bucket; the number is the value.
+    let peered = |group_by: &[u16], peers: &[u16]| {
+        vec![Base { peers: peers.to_vec(), ..of_role(RULE, 0, group_by, &[2]) }]
+    };
+    let learning = |events| Learning { events, age: Span(3_600) };
+    let pace = |floor| Pace { floor, learning: learning(8), forget: Span(86_400) };
     use CorrelationKind::{Absence, EventCount, Temporal, TemporalOrdered};
     let waited = wait_of(Span(1_200), Side::After).0;
     let detectors = vec![
@@ -103,6 +112,37 @@ pub(crate) fn remembering() -> Arc<Catalog> {
             4,
             waited,
         ),
+        remembers(
+            "p-new",
+            CorrelationKind::NewValue(learning(8), Tolerance::default()),
+            peered(&[0], &[1]),
+            2 * 86_400,
+            0.0,
+        ),
+        remembers(
+            "q-switch",
+            CorrelationKind::Switch(Learning { events: 2, age: Span(0) }, Tolerance::default()),
+            each(&[1], &[0]),
+            7_200,
+            0.0,
+        ),
+        remembers(
+            "r-dormant",
+            CorrelationKind::Dormant(learning(3), Span(3_600)),
+            each(&[0, 1], &[]),
+            86_400,
+            0.0,
+        ),
+        remembers(
+            "r-rare",
+            CorrelationKind::Rare(Pace { floor: 2, ..pace(2) }),
+            vec![Base { peers: vec![1], ..of_role(RULE, 0, &[0], &[2]) }],
+            86_400,
+            0.0,
+        ),
+        remembers("s-burst", CorrelationKind::Burst(pace(2)), each(&[0], &[]), 300, 0.0),
+        remembers("t-spread", CorrelationKind::Spread(pace(2), true), each(&[1], &[2]), 300, 0.0),
+        remembers("u-wide", CorrelationKind::Spread(pace(5), false), each(&[1], &[2]), 900, 0.0),
     ];
     let captures = ["sourceIPAddress", "requestParameters.bucketName", "requestParameters.n"];
     Arc::new(Catalog {

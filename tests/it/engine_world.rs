@@ -49,7 +49,7 @@ pub(crate) fn detector(name: &str, kind: DetectorKind) -> Detector {
 }
 
 pub(crate) fn count_of(bases: Vec<Base>, group_by: &[u16], span: i64, n: f64, round: u8) -> DetectorKind {
-    DetectorKind::Correlation(Correlation {
+    DetectorKind::Correlation(Box::new(Correlation {
         kind: CorrelationKind::EventCount,
         bases: bases.into_iter().map(|base| Base { group_by: group_by.to_vec(), ..base }).collect(),
         n_roles: 1,
@@ -58,12 +58,12 @@ pub(crate) fn count_of(bases: Vec<Base>, group_by: &[u16], span: i64, n: f64, ro
         condition: Condition { gte: Some(n), ..Condition::default() },
         round,
         slack: SLACK,
-        wait: Span(0),
-    })
+        ..Correlation::default()
+    }))
 }
 
 pub(crate) fn base(detector: u32, outcome: Option<Outcome>) -> Base {
-    Base { detector: detector as usize, outcome, role: 0, group_by: Vec::new(), fields: Vec::new() }
+    Base { detector: detector as usize, outcome, ..Base::default() }
 }
 
 pub(crate) const RULE: u32 = 0;

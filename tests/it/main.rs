@@ -1,6 +1,7 @@
 //! Tests from outside: what users see, and promises that span modules.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // clippy knows test functions, not their helpers
 
+mod behaviours;
 mod cli;
 mod config;
 mod correlations;
@@ -9,6 +10,7 @@ mod engine;
 mod engine_memory;
 mod engine_state;
 mod engine_world;
+mod habits;
 mod lineage;
 mod quality;
 mod record;

@@ -11,7 +11,7 @@ use trailhound::detect::window::distinct::{DistinctWindow, PAIRS_MAX};
 use trailhound::detect::window::meeting::MeetingWindow;
 use trailhound::detect::window::sample::SampleWindow;
 use trailhound::detect::window::total::{RUNS_MAX, TotalWindow};
-use trailhound::detect::window::{Decision, GRACE, SLACK, Window};
+use trailhound::detect::window::{Decision, GRACE, Room, SLACK, Window};
 use trailhound::hash;
 use trailhound::time::{Span, Timestamp};
 
@@ -27,7 +27,7 @@ fn asked(kind: CorrelationKind, span: i64, condition: Condition, n_roles: u16) -
         condition,
         round: 2,
         slack: SLACK,
-        wait: Span(0),
+        ..Correlation::default()
     }
 }
 
@@ -224,14 +224,14 @@ proptest! {
         seen in times(60), span in 1i64..2_000, side in prop::sample::select(Side::ALL.to_vec()),
     ) {
         let asked = asked(CorrelationKind::Absence(side), span, Condition::default(), 1);
-        let mut window = Window::new(1, &asked);
+        let mut window = Window::new(1, Room::Windows, &asked);
         let (mut found, mut turn) = (Vec::new(), 0);
         let mut told = Vec::new();
         for (i, (t, value)) in seen.iter().enumerate() {
             turn = turn.max(*t);
             found.extend(window.settle(Timestamp(turn), &asked).into_iter().map(|(turned, _)| turned.event.time.0));
             let role = u16::from(value % 3 > 0);
-            window.observe(&turned(i as u32, *t, turn), &role_of(role), &asked);
+            window.observe(&turned(i as u32, *t, turn), &role_of(role), &asked, None);
             told.push((*t, turn, role));
         }
         found.extend(window.settle(Timestamp::MAX, &asked).into_iter().map(|(turned, _)| turned.event.time.0));
@@ -282,7 +282,7 @@ fn some_chain(
 }
 
 fn role_of(role: u16) -> Base {
-    Base { detector: 0, outcome: None, role, group_by: Vec::new(), fields: Vec::new() }
+    Base { role, ..Base::default() }
 }
 
 fn turned(id: u32, time: i64, turn: i64) -> Turned {

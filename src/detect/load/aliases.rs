@@ -40,13 +40,19 @@ pub(super) fn check(
             faults.error(alias.place, message, suggest(&alias.rule, &names));
         }
     }
-    let groups = correlation.group_by.iter().enumerate().map(|(i, written)| (written, i, true));
-    let values = correlation.asked.fields.iter().enumerate().map(|(i, written)| (written, i, false));
-    for (written, i, is_group) in groups.chain(values) {
-        let field = |tie: &Tie| if is_group { tie.group_by[i].clone() } else { tie.fields[i].clone() };
-        let named: Vec<(&Entry, String)> =
-            ties.iter().map(|tie| (&loading.entries[tie.base], field(tie))).collect();
-        check_field(written, &named, correlation, faults);
+    let peers = correlation.behaviour.as_ref().map_or(&[][..], |behaviour| &behaviour.peers);
+    type Resolved = fn(&Tie) -> &[String];
+    let lists: [(&[(String, Place)], Resolved); 3] = [
+        (&correlation.group_by, |tie| &tie.group_by),
+        (&correlation.asked.fields, |tie| &tie.fields),
+        (peers, |tie| &tie.peers),
+    ];
+    for (list, resolved) in lists {
+        for (i, written) in list.iter().enumerate() {
+            let field = |tie: &Tie| (&loading.entries[tie.base], resolved(tie)[i].clone());
+            let named: Vec<(&Entry, String)> = ties.iter().map(field).collect();
+            check_field(written, &named, correlation, faults);
+        }
     }
 }
 

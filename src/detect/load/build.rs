@@ -6,7 +6,8 @@ use super::Entry;
 use super::links::Links;
 use crate::alert::{Mode, Outcome, Severity};
 use crate::detect::catalog::{
-    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Once, Side,
+    Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Once, Pace,
+    Side, Tolerance,
 };
 use crate::detect::window::SLACK;
 use crate::detect::window::absence::wait_of;
@@ -14,8 +15,10 @@ use crate::hash;
 use crate::record::path::FieldPath;
 use crate::sigma::RuleSet;
 use crate::sigma::ast::Expr;
+use crate::sigma::behaviour::Tolerate;
 use crate::sigma::correlation::{self, Kind};
 use crate::sigma::document::{Body, Rule};
+use crate::sigma::fault::Place;
 use crate::sigma::rule_set::{OutcomeSet, RuleSource};
 use crate::time::Span;
 
@@ -55,7 +58,7 @@ pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
             let (slack, wait) = waits.get(at).copied().unwrap_or_default();
             let mut correlation = correlation(*at, written, links, &positions, &mut captures);
             (correlation.slack, correlation.wait) = (Span(SLACK.0.saturating_add(slack.0)), wait);
-            detector.kind = DetectorKind::Correlation(correlation);
+            detector.kind = DetectorKind::Correlation(Box::new(correlation));
         }
         detectors.push(detector);
     }
@@ -111,17 +114,20 @@ fn correlation(
     let ties = links.bases.get(&at).into_iter().flatten();
     let mut slots = |fields: &[String]| fields.iter().map(|field| captures.slot(field)).collect::<Vec<u16>>();
     let bases = ties.filter_map(|tie| {
-        let (group_by, fields) = (slots(&tie.group_by), slots(&tie.fields));
+        let (group_by, fields, peers) = (slots(&tie.group_by), slots(&tie.fields), slots(&tie.peers));
         let (outcome, role) = (tie.outcome, tie.role);
-        positions.get(&tie.base).map(|detector| Base { detector: *detector, outcome, role, group_by, fields })
+        let base = |detector: &usize| Base { detector: *detector, outcome, role, group_by, fields, peers };
+        positions.get(&tie.base).map(base)
     });
-    let fields: Vec<&str> = written.asked.fields.iter().map(|(name, _)| name.as_str()).collect();
+    let peers = written.behaviour.as_ref().map_or(&[][..], |behaviour| &behaviour.peers);
     let n_roles = u16::try_from(written.rules.len()).unwrap_or(u16::MAX);
     Correlation {
         kind: kind(written),
         bases: bases.collect(),
         n_roles,
-        field: fields.join(" with "),
+        field: joined(&written.asked.fields),
+        group_by: joined(&written.group_by),
+        peers: joined(peers),
         timespan: written.timespan,
         condition: condition(written, n_roles),
         round: links.levels.get(&at).and_then(|level| u8::try_from(level + 1).ok()).unwrap_or(u8::MAX),
@@ -130,7 +136,15 @@ fn correlation(
     }
 }
 
+fn joined(fields: &[(String, Place)]) -> String {
+    fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" with ")
+}
+
 fn kind(written: &correlation::Correlation) -> CorrelationKind {
+    let learning = written.behaviour.as_ref().map_or_else(Learning::default, |behaviour| Learning {
+        events: behaviour.events,
+        age: behaviour.age,
+    });
     match written.kind {
         Kind::EventCount => CorrelationKind::EventCount,
         Kind::ValueCount => CorrelationKind::ValueCount,
@@ -143,7 +157,30 @@ fn kind(written: &correlation::Correlation) -> CorrelationKind {
         Kind::Temporal => CorrelationKind::Temporal,
         Kind::TemporalOrdered => CorrelationKind::TemporalOrdered,
         Kind::Absence => CorrelationKind::Absence(side(written.side)),
+        Kind::NewValue => CorrelationKind::NewValue(learning, tolerance(written)),
+        Kind::Switch => CorrelationKind::Switch(learning, tolerance(written)),
+        Kind::Dormant => {
+            let after = written.behaviour.as_ref().map_or(Span(0), |behaviour| behaviour.after);
+            CorrelationKind::Dormant(learning, after)
+        }
+        Kind::Rare => CorrelationKind::Rare(pace(written, learning)),
+        Kind::Burst => CorrelationKind::Burst(pace(written, learning)),
+        Kind::Spread => {
+            let is_learned = written.behaviour.as_ref().is_some_and(|behaviour| behaviour.is_learned);
+            CorrelationKind::Spread(pace(written, learning), is_learned)
+        }
     }
+}
+
+fn pace(written: &correlation::Correlation, learning: Learning) -> Pace {
+    let (floor, forget) = written.behaviour.as_ref().map_or((1, Span(0)), |b| (b.floor, b.forget));
+    Pace { floor, learning, forget }
+}
+
+fn tolerance(written: &correlation::Correlation) -> Tolerance {
+    let tolerate = written.behaviour.as_ref().map(|behaviour| behaviour.tolerate).unwrap_or_default();
+    let Tolerate { v4, v6, private, services } = tolerate;
+    Tolerance { v4, v6, private, services }
 }
 
 fn side(side: correlation::Side) -> Side {
@@ -154,12 +191,24 @@ fn side(side: correlation::Side) -> Side {
     }
 }
 
-/// Where nothing else is written, all rules must meet.
+/// How far from usual is far: one false alarm a day of 2,000 principals, ten detectors and 24 windows is one in 480,000.
+const SCORE: f64 = 5.7;
+
+/// What fewer than one in eight of the others uses is rare.
+const RARE: f64 = 3.0;
+
+/// Where nothing else is written, all rules must meet, and what is unusual must be far from usual.
 fn condition(written: &correlation::Correlation, n_roles: u16) -> Condition {
     let correlation::Bounds { gt, gte, lt, lte, eq, neq } = written.asked.bounds;
     let condition = Condition { gt, gte, lt, lte, eq, neq };
     if written.kind.is_temporal() && condition == Condition::default() {
         return Condition { gte: Some(f64::from(n_roles)), ..condition };
+    }
+    if written.kind == Kind::Rare && condition == Condition::default() {
+        return Condition { gte: Some(RARE), ..condition };
+    }
+    if matches!(written.kind, Kind::Burst | Kind::Spread) && condition == Condition::default() {
+        return Condition { gte: Some(SCORE), ..condition };
     }
     condition
 }
@@ -192,7 +241,7 @@ fn hand_captures_down(detectors: &mut [Detector]) {
         let bases = correlation.bases.clone();
         let own = detectors[i].captures.clone();
         for base in bases {
-            let wanted = own.iter().chain(&base.group_by).chain(&base.fields);
+            let wanted = own.iter().chain(&base.group_by).chain(&base.fields).chain(&base.peers);
             let mut all: BTreeSet<u16> = detectors[base.detector].captures.iter().copied().collect();
             all.extend(wanted);
             detectors[base.detector].captures = all.into_iter().collect();

@@ -34,6 +34,7 @@ pub(super) struct Tie {
     /// What the correlation's fields are called in its records.
     pub(super) group_by: Vec<String>,
     pub(super) fields: Vec<String>,
+    pub(super) peers: Vec<String>,
 }
 
 /// Ties everything; faults go to `loading`.
@@ -121,16 +122,16 @@ fn resolve(
             faults.error(*place, message, "leave one out");
         }
         let named = |field: &(String, Place)| aliases::resolve(field, base, correlation, directory);
-        let (group_by, fields): (Vec<String>, Vec<String>) = (
-            correlation.group_by.iter().map(named).collect(),
-            correlation.asked.fields.iter().map(named).collect(),
-        );
+        let resolved = |fields: &[(String, Place)]| fields.iter().map(named).collect::<Vec<String>>();
+        let (group_by, fields) = (resolved(&correlation.group_by), resolved(&correlation.asked.fields));
+        let peers = correlation.behaviour.as_ref().map_or_else(Vec::new, |b| resolved(&b.peers));
         ties.extend(outcomes.into_iter().map(|outcome| Tie {
             base,
             outcome,
             role,
             group_by: group_by.clone(),
             fields: fields.clone(),
+            peers: peers.clone(),
         }));
     }
     ties.sort();

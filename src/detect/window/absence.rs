@@ -82,6 +82,7 @@ impl AbsenceWindow {
                 is_estimate: false,
                 steps: vec![(0, waiting.event.time)],
                 evidence: vec![Arc::new(evidence_of(&waiting.event))],
+                habit: None,
             };
             (Turned { turn: due, by_time: true, ..waiting }, told)
         });

@@ -48,33 +48,41 @@ impl PartialEq for DistinctWindow {
 
 /// A number of distinct values, with and without the record that was just seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Found {
-    with: f64,
-    without: f64,
-    end: i64,
+pub struct Found {
+    /// With it.
+    pub with: f64,
+    /// Without it.
+    pub without: f64,
+    /// The last second of the window.
+    pub end: i64,
+    /// The numbers are estimates.
+    pub is_estimate: bool,
 }
 
 impl DistinctWindow {
     /// Counts a value, and says whether a window that holds it meets the condition.
     pub fn observe(&mut self, time: Timestamp, value: u64, asked: &Correlation) -> Option<Decision> {
-        let span = asked.timespan;
+        let Found { with, without, end, is_estimate } =
+            self.find(time, value, asked.timespan, &asked.condition)?;
+        let opens = without < 1.0 || !asked.condition.holds(without);
+        Some(Decision { measure: with, is_estimate, opens, end, ..Decision::default() })
+    }
+
+    /// Counts a value; the largest number in a window that holds it and meets the condition.
+    pub fn find(&mut self, time: Timestamp, value: u64, span: Span, condition: &Condition) -> Option<Found> {
         if self.slices.is_empty() && self.pairs.len() >= PAIRS_MAX {
             self.make_room(span);
         }
-        let is_estimate = !self.slices.is_empty();
-        let found = if is_estimate {
-            self.sketch(time, value, span, &asked.condition)
-        } else if self.pairs.back().is_none_or(|(last, _)| time.0 >= *last) {
+        if !self.slices.is_empty() {
+            return self.sketch(time, value, span, condition);
+        }
+        if self.pairs.back().is_none_or(|(last, _)| time.0 >= *last) {
             let found = self.push(time.0, value, span.0);
-            Some(found).filter(|found| asked.condition.holds(found.with))
-        } else {
-            self.last = None;
-            let was_there = self.insert(time.0, value);
-            self.sweep(time.0, value, was_there, span.0, &asked.condition)
-        };
-        let Found { with, without, end } = found?;
-        let opens = without < 1.0 || !asked.condition.holds(without);
-        Some(Decision { measure: with, is_estimate, opens, end, steps: Vec::new() })
+            return Some(found).filter(|found| condition.holds(found.with));
+        }
+        self.last = None;
+        let was_there = self.insert(time.0, value);
+        self.sweep(time.0, value, was_there, span.0, condition)
     }
 
     /// Adds the newest pair; the window that ends with it is all there is to look at.
@@ -95,7 +103,7 @@ impl DistinctWindow {
         }
         self.last = Some(last);
         let with = n_before + f64::from(u8::from(is_new_value));
-        Found { with, without: n_before, end: time }
+        Found { with, without: n_before, end: time, is_estimate: false }
     }
 
     /// Says whether the pair was there already.
@@ -134,7 +142,12 @@ impl DistinctWindow {
             let n = times.len() as f64;
             if end >= time && condition.holds(n) && best.is_none_or(|b| n > b.with) {
                 let is_only = !was_there && times.get(&value) == Some(&1);
-                best = Some(Found { with: n, without: n - f64::from(u8::from(is_only)), end });
+                best = Some(Found {
+                    with: n,
+                    without: n - f64::from(u8::from(is_only)),
+                    end,
+                    is_estimate: false,
+                });
             }
         }
         best
@@ -158,6 +171,7 @@ impl DistinctWindow {
                 with,
                 without,
                 end: end.saturating_add(1).saturating_mul(width).saturating_sub(1).max(time.0),
+                is_estimate: true,
             }
         });
         found

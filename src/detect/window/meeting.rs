@@ -55,7 +55,7 @@ impl MeetingWindow {
                 let without = self.without((time, role), is_new, (end - span, end), asked.kind);
                 let opens = without == 0 || !asked.condition.holds(without as f64);
                 let steps = steps.into_iter().map(|(t, role)| (role, Timestamp(t))).collect();
-                best = Some(Decision { measure: n, is_estimate: false, opens, end, steps });
+                best = Some(Decision { measure: n, opens, end, steps, ..Decision::default() });
             }
         }
         best

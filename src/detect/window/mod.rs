@@ -12,26 +12,40 @@
 //! Whether an alert was already raised is not kept here: that is the affair of quiet.
 
 pub mod absence;
+pub mod burst;
 pub mod count;
 pub mod distinct;
 pub mod meeting;
+pub mod novelty;
+pub mod rare;
+pub mod rhythm;
 pub mod sample;
+pub mod sight;
+pub mod slumber;
+pub mod spread;
+pub mod switch;
+pub mod tail;
 pub mod times;
 pub mod total;
 pub mod witness;
 
 use super::catalog::{Base, Correlation, CorrelationKind};
-use super::finding::{Told, Turned};
+use super::finding::{Habit, Told, Turned, Whose};
 use crate::hash;
-use crate::record::event::Event;
-use crate::sigma::number::Number;
 use crate::time::{Span, Timestamp};
 
 use absence::AbsenceWindow;
+use burst::Burst;
 use count::CountWindow;
 use distinct::DistinctWindow;
 use meeting::MeetingWindow;
+use novelty::ValueHabit;
 use sample::SampleWindow;
+pub use sight::Sight;
+use sight::{believed, clipped, hundredth, number_of, sight_of, value_of};
+use slumber::Slumber;
+use spread::Spread;
+use switch::Places;
 use total::TotalWindow;
 use witness::Witnesses;
 
@@ -48,10 +62,50 @@ pub const GRACE: Span = Span(900);
 pub struct Window {
     /// The detector's fingerprint.
     pub fingerprint: u64,
+    /// Whether it is the habit of a key or of the peers of many.
+    pub room: Room,
     /// What it remembers.
     pub state: State,
     /// Records that may stand as evidence.
     pub witnesses: Witnesses,
+}
+
+/// Where windows live: what is short-lived does not push out what is not, and each room has bounds of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// What a span of time held.
+    #[default]
+    Windows,
+    /// What somebody is used to.
+    Habits,
+    /// What the peers of somebody are used to.
+    Peers,
+    /// When somebody was last seen.
+    Sleepers,
+}
+
+impl Room {
+    /// All of them, in the order in which they work: peers are asked first.
+    pub const ALL: [Room; 4] = [Room::Peers, Room::Windows, Room::Habits, Room::Sleepers];
+
+    /// Where a key's window of a detector lives.
+    pub fn of(kind: CorrelationKind) -> Room {
+        match kind {
+            CorrelationKind::Dormant(..) => Room::Sleepers,
+            kind if kind.is_behaviour() => Room::Habits,
+            _ => Room::Windows,
+        }
+    }
+
+    /// The name in snapshots.
+    pub fn name(self) -> &'static str {
+        match self {
+            Room::Windows => "windows",
+            Room::Habits => "habits",
+            Room::Peers => "peers",
+            Room::Sleepers => "sleepers",
+        }
+    }
 }
 
 /// What is remembered, by kind.
@@ -60,7 +114,7 @@ pub enum State {
     /// How many there were.
     Count(CountWindow),
     /// How many distinct values.
-    Distinct(DistinctWindow),
+    Distinct(Box<DistinctWindow>),
     /// Sum and average.
     Total(TotalWindow),
     /// Percentiles and shares.
@@ -69,6 +123,18 @@ pub enum State {
     Meeting(MeetingWindow),
     /// What was seen, and waits for something not to come.
     Absence(AbsenceWindow),
+    /// The values that somebody is used to.
+    Values(Box<ValueHabit>),
+    /// The places of a credential.
+    Places(Places),
+    /// When somebody was last seen.
+    Slumber(Slumber),
+    /// How many there were, and how many there usually are.
+    Burst(Box<Burst>),
+    /// How many distinct values, and how many there usually are.
+    Spread(Box<Spread>),
+    /// What a group of keys uses.
+    Group(Box<rare::Group>),
 }
 
 /// A window that meets the condition of its detector.
@@ -84,6 +150,18 @@ pub struct Decision {
     pub end: i64,
     /// Which rules, and when.
     pub steps: Vec<(u16, Timestamp)>,
+    /// What was usual, where that was the question.
+    pub habit: Option<Box<Habit>>,
+}
+
+impl Decision {
+    /// The same, as what the peers of a key of so many records say.
+    fn of_peers(mut self, n_own: u64) -> Decision {
+        if let Some(habit) = &mut self.habit {
+            habit.whose = Whose::Peers { n_own };
+        }
+        self
+    }
 }
 
 impl State {
@@ -91,7 +169,7 @@ impl State {
     pub fn new(asked: &Correlation) -> State {
         match asked.kind {
             CorrelationKind::EventCount => State::Count(CountWindow::default()),
-            CorrelationKind::ValueCount => State::Distinct(DistinctWindow::default()),
+            CorrelationKind::ValueCount => State::Distinct(Box::default()),
             CorrelationKind::ValueSum | CorrelationKind::ValueAvg => State::Total(TotalWindow::default()),
             CorrelationKind::ValuePercentile(_) | CorrelationKind::ValueShare => {
                 State::Sample(SampleWindow::default())
@@ -100,6 +178,12 @@ impl State {
                 State::Meeting(MeetingWindow::new(asked.n_roles))
             }
             CorrelationKind::Absence(_) => State::Absence(AbsenceWindow::default()),
+            CorrelationKind::NewValue(..) => State::Values(Box::default()),
+            CorrelationKind::Switch(..) => State::Places(Places::default()),
+            CorrelationKind::Dormant(..) => State::Slumber(Slumber::default()),
+            CorrelationKind::Burst(_) => State::Burst(Box::default()),
+            CorrelationKind::Spread(..) => State::Spread(Box::default()),
+            CorrelationKind::Rare(_) => State::Group(Box::default()),
         }
     }
 
@@ -112,7 +196,13 @@ impl State {
     }
 
     /// Takes in a finding of a base, at its event time.
-    fn observe(&mut self, turned: &Turned, base: &Base, asked: &Correlation) -> Option<Decision> {
+    fn observe(
+        &mut self,
+        turned: &Turned,
+        base: &Base,
+        asked: &Correlation,
+        peers: Option<&Decision>,
+    ) -> Option<Decision> {
         let event = turned.event.as_ref();
         match self {
             State::Count(window) => window.observe(event.time, asked),
@@ -130,6 +220,36 @@ impl State {
                 window.observe(turned, base.role, asked);
                 None
             }
+            State::Values(habit) => {
+                let CorrelationKind::NewValue(learning, tolerance) = asked.kind else { return None };
+                let place = |text| switch::place_of(text, tolerance);
+                habit.observe(&sight_of(turned, base, place)?, learning, asked, peers)
+            }
+            State::Places(places) => {
+                let CorrelationKind::Switch(learning, tolerance) = asked.kind else { return None };
+                let place = |text| switch::place_of(text, tolerance);
+                places.observe(&sight_of(turned, base, place)?, learning, asked)
+            }
+            State::Burst(burst) => {
+                let CorrelationKind::Burst(pace) = asked.kind else { return None };
+                burst.observe(believed(turned), pace, asked)
+            }
+            State::Spread(spread) => {
+                let CorrelationKind::Spread(pace, is_learned) = asked.kind else { return None };
+                spread.observe(&sight_of(turned, base, |text| Some(text.into()))?, pace, is_learned, asked)
+            }
+            State::Group(group) => {
+                let CorrelationKind::Rare(pace) = asked.kind else { return None };
+                let member: Option<Vec<&str>> =
+                    base.group_by.iter().map(|slot| event.captured(*slot)).collect();
+                let member = hash::stable64_of(&member?);
+                group.observe(member, &sight_of(turned, base, |text| Some(text.into()))?, pace, asked)
+            }
+            State::Slumber(slumber) => {
+                let CorrelationKind::Dormant(learning, after) = asked.kind else { return None };
+                let name: Vec<&str> = base.group_by.iter().filter_map(|slot| event.captured(*slot)).collect();
+                slumber.observe(believed(turned), &name.join(" with "), learning, after, asked)
+            }
         }
     }
 
@@ -143,6 +263,10 @@ impl State {
             State::Sample(window) => window.forget(horizon),
             State::Meeting(window) => window.forget(horizon),
             State::Absence(window) => window.forget(horizon),
+            State::Burst(burst) => burst.count.forget(horizon),
+            State::Spread(spread) => spread.distinct.forget(horizon, asked.timespan),
+            // Habits forget when they are asked, in the time of what is asked.
+            State::Values(_) | State::Places(_) | State::Slumber(_) | State::Group(_) => {}
         }
     }
 
@@ -154,26 +278,54 @@ impl State {
             State::Sample(window) => window.weight(),
             State::Meeting(window) => window.weight(),
             State::Absence(window) => window.weight(),
+            State::Values(habit) => habit.weight(),
+            State::Places(places) => places.weight(),
+            State::Slumber(_) => slumber::BYTES,
+            State::Burst(burst) => burst.weight(),
+            State::Spread(spread) => spread.weight(),
+            State::Group(group) => group.weight(),
+        }
+    }
+
+    /// As what a record is kept for evidence, where earlier ones are part of what is told.
+    fn role_of(&self, base: &Base, decision: Option<&Decision>) -> Option<u16> {
+        match self {
+            State::Absence(_) | State::Values(_) | State::Slumber(_) | State::Group(_) => None,
+            // Of each of two places at least one.
+            State::Places(_) => Some(u16::from(decision.is_some())),
+            _ => Some(base.role),
         }
     }
 }
 
 impl Window {
     /// An empty one.
-    pub fn new(fingerprint: u64, asked: &Correlation) -> Window {
-        Window { fingerprint, state: State::new(asked), witnesses: Witnesses::default() }
+    pub fn new(fingerprint: u64, room: Room, asked: &Correlation) -> Window {
+        Window { fingerprint, room, state: State::new(asked), witnesses: Witnesses::default() }
     }
 
-    /// Takes in a finding of a base; says whether the condition of the detector holds with it.
-    pub fn observe(&mut self, turned: &Turned, base: &Base, asked: &Correlation) -> Option<(Told, bool)> {
+    /// Takes in a finding of a base; says whether the condition of the detector holds with it. The window of peers has
+    /// been asked before.
+    pub fn observe(
+        &mut self,
+        turned: &Turned,
+        base: &Base,
+        asked: &Correlation,
+        peers: Option<&Decision>,
+    ) -> Option<Decision> {
         self.state.forget(turned.turn, asked);
-        let decision = self.state.observe(turned, base, asked);
-        if !matches!(self.state, State::Absence(_)) {
-            self.witnesses.add(base.role, &turned.event);
+        let decision = self.state.observe(turned, base, asked, peers);
+        if let Some(role) = self.state.role_of(base, decision.as_ref()) {
+            self.witnesses.add(role, &turned.event);
         }
-        let Decision { measure, is_estimate, opens, end, steps } = decision?;
+        decision
+    }
+
+    /// A decision of this window with its evidence, and whether it opens.
+    pub fn told(&self, decision: Decision, asked: &Correlation) -> (Told, bool) {
+        let Decision { measure, is_estimate, opens, end, steps, habit } = decision;
         let evidence = self.witnesses.within(end.saturating_sub(asked.timespan.0), end);
-        Some((Told { measure, is_estimate, steps, evidence }, opens))
+        (Told { measure, is_estimate, steps, evidence, habit }, opens)
     }
 
     /// The turn after which something is decided although nothing came.
@@ -192,6 +344,16 @@ impl Window {
         }
     }
 
+    /// How many values were pushed out because there were too many, since the last time this was asked.
+    pub fn take_pushed_out(&mut self) -> u64 {
+        match &mut self.state {
+            State::Values(habit) => habit.take_pushed_out(),
+            State::Places(places) => places.take_pushed_out(),
+            State::Group(group) => std::mem::take(&mut group.pushed_out),
+            _ => 0,
+        }
+    }
+
     /// What time has decided before a turn, in order of the time when it was due.
     pub fn settle(&mut self, turn: Timestamp, asked: &Correlation) -> Vec<(Turned, Told)> {
         match &mut self.state {
@@ -204,15 +366,4 @@ impl Window {
     pub fn weight(&self) -> usize {
         self.state.weight() + self.witnesses.weight()
     }
-}
-
-/// The value that counts, as a stable hash: only whether two are the same matters. `None`: there is none.
-fn value_of(event: &Event, base: &Base) -> Option<u64> {
-    let values: Option<Vec<&str>> = base.fields.iter().map(|slot| event.captured(*slot)).collect();
-    values.filter(|v| !v.is_empty()).map(|v| hash::stable64_of(&v))
-}
-
-fn number_of(event: &Event, base: &Base) -> Option<f64> {
-    let text = event.captured(*base.fields.first()?)?;
-    Number::parse(text).map(Number::as_f64).filter(|n| n.is_finite())
 }

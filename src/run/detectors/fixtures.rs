@@ -20,7 +20,7 @@ use crate::record::context::Context;
 use crate::run::console;
 use crate::run::pack::{self, Document};
 use crate::run::status::{Failure, Status};
-use crate::time::Timestamp;
+use crate::time::{Span, SpanError, Timestamp};
 
 /// The fixtures of one detector.
 #[derive(Debug, Default, Deserialize)]
@@ -45,11 +45,26 @@ struct Fixtures {
 struct Case {
     /// What the case is about, for people.
     why: String,
+    /// What had been going on before.
+    #[serde(default)]
+    series: Vec<Series>,
     /// One record …
     record: Option<Value>,
     /// … or several.
     #[serde(default)]
     records: Vec<Value>,
+}
+
+/// A record that comes again and again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Series {
+    /// The first; in its text `{n}` is the number of the record, from 1.
+    record: Value,
+    /// How many there are.
+    n: u16,
+    /// How long after one the next comes.
+    every: String,
 }
 
 /// What a case is for.
@@ -168,6 +183,50 @@ impl Bench {
     }
 }
 
+impl Case {
+    /// All its records, in order of time.
+    fn all_records(&self) -> Result<Vec<Value>, String> {
+        let mut records = Vec::new();
+        for series in &self.series {
+            records.append(&mut series.records()?);
+        }
+        records.extend(self.record.iter().chain(&self.records).cloned());
+        let time =
+            |record: &Value| record.get("eventTime").and_then(Value::as_str).and_then(Timestamp::parse);
+        records.sort_by_key(time);
+        Ok(records)
+    }
+}
+
+impl Series {
+    /// Its records, each with a time and an id of its own.
+    fn records(&self) -> Result<Vec<Value>, String> {
+        let every: Span = self.every.parse().map_err(|e: SpanError| e.to_string())?;
+        let text = |key: &str| self.record.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+        let start = Timestamp::parse(&text("eventTime")).ok_or("a series without `eventTime`")?;
+        let id = text("eventID");
+        let stem = id.rsplit_once('-').map_or("", |(stem, _)| stem);
+        let nth = |n: i64| {
+            let mut record = self.record.clone();
+            number(&mut record, &(n + 1).to_string());
+            record["eventTime"] = start.after(Span(every.0.saturating_mul(n))).to_string().into();
+            record["eventID"] = format!("{stem}-{n:012x}").into();
+            record
+        };
+        Ok((0..i64::from(self.n)).map(nth).collect())
+    }
+}
+
+/// Writes a number for each `{n}` in the text of a record.
+fn number(value: &mut Value, n: &str) {
+    match value {
+        Value::String(text) if text.contains("{n}") => *text = text.replace("{n}", n),
+        Value::Array(items) => items.iter_mut().for_each(|item| number(item, n)),
+        Value::Object(entries) => entries.values_mut().for_each(|value| number(value, n)),
+        _ => {}
+    }
+}
+
 /// What is wrong with a case, if anything.
 fn judge(
     slug: &str,
@@ -176,7 +235,11 @@ fn judge(
     catalog: &Arc<Catalog>,
     context: &Arc<Context>,
 ) -> Option<String> {
-    let records: Vec<&Value> = case.record.iter().chain(&case.records).collect();
+    let records = match case.all_records() {
+        Ok(records) => records,
+        Err(fault) => return Some(format!("{}: “{}”: {fault}", expect.name(), case.why)),
+    };
+    let records: Vec<&Value> = records.iter().collect();
     if records.is_empty() {
         return Some(format!("{}: “{}” has no record", expect.name(), case.why));
     }
@@ -227,7 +290,10 @@ fn play(
     Ok((alerts, end.tally.records.scored))
 }
 
-/// The records of a case in a line each, so that a failure can be read without opening the file.
+/// The most records of a case that are shown.
+const LINES_MAX: usize = 12;
+
+/// The last records of a case in a line each, so that a failure can be read without opening the file.
 fn describe(records: &[&Value]) -> String {
     let text = |record: &Value, pointer: &str| match record.pointer(pointer) {
         Some(Value::String(text)) => inert::plain(&inert::clipped(text, 100)).into_owned(),
@@ -243,7 +309,9 @@ fn describe(records: &[&Value]) -> String {
             text(record, "/errorCode"),
         )
     };
-    records.iter().map(line).collect()
+    let n_before = records.len().saturating_sub(LINES_MAX);
+    let before = if n_before > 0 { format!("  {n_before} more before\n") } else { String::new() };
+    before + &records[n_before..].iter().map(line).collect::<String>()
 }
 
 impl Expect {

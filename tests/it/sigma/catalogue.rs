@@ -82,7 +82,7 @@ fn correlations_rest_on_rules_by_rounds_and_hand_their_captures_down() {
     };
     let base = |detector, outcome, role| {
         let slot = catalog.captures.iter().position(|path| path.as_str() == "userIdentity.arn").unwrap();
-        Base { detector, outcome, role, group_by: vec![slot as u16], fields: Vec::new() }
+        Base { detector, outcome, role, group_by: vec![slot as u16], ..Base::default() }
     };
     let (succeeded, denied, failed) =
         (Some(Outcome::Succeeded), Some(Outcome::Denied), Some(Outcome::Failed));
