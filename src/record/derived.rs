@@ -150,16 +150,24 @@ pub fn actor(record: &Record<'_>) -> String {
     lineage::principal_behind(record).unwrap_or_else(|| Principal::of(record).id)
 }
 
+/// The kind of machine that a session is named after; `None`: other parts of the identity may still tell.
+pub fn host_of_session(session: &str) -> Option<&'static str> {
+    let hex = |s: &str, n: std::ops::RangeInclusive<usize>| {
+        n.contains(&s.len()) && s.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    if session.strip_prefix("i-").is_some_and(|id| hex(id, 8..=17)) {
+        return Some("ec2");
+    }
+    hex(session, 32..=32).then_some("ecs")
+}
+
 /// The kind of machine whose credentials a session uses: `ec2`, `lambda`, `ecs`; `None` for other sessions.
 pub fn session_host(record: &Record<'_>) -> Option<&'static str> {
     let identity = record.identity()?;
     let (_, session) = identity.get_str("principalId")?.split_once(':')?;
     let issued = identity.at(&["inScopeOf", "issuerType"]).and_then(Value::as_str).unwrap_or("");
-    let hex = |s: &str, n: std::ops::RangeInclusive<usize>| {
-        n.contains(&s.len()) && s.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    let instance = session.strip_prefix("i-").is_some_and(|id| hex(id, 8..=17));
-    if instance
+    let named = host_of_session(session);
+    if named == Some("ec2")
         || issued == "AWS::EC2::Instance"
         || identity.at(&["sessionContext", "ec2RoleDelivery"]).is_some()
     {
@@ -168,7 +176,7 @@ pub fn session_host(record: &Record<'_>) -> Option<&'static str> {
     if issued == "AWS::Lambda::Function" {
         return Some("lambda");
     }
-    (hex(session, 32..=32) || issued.starts_with("AWS::ECS::")).then_some("ecs")
+    named.or(issued.starts_with("AWS::ECS::").then_some("ecs"))
 }
 
 fn is_listed(record: &Record<'_>, patterns: &[String]) -> bool {

@@ -32,6 +32,8 @@ pub(crate) enum Shortcut {
     Identity(IdentityKey),
     KnownRegion,
     GlobalService,
+    /// Absent where neither the session's name nor these keys speak of a machine.
+    SessionHost(Box<[memchr::memmem::Finder<'static>; 2]>),
 }
 
 impl Access {
@@ -87,7 +89,7 @@ impl Access {
 impl Shortcut {
     /// Whether a quick look can tell the value itself.
     pub(crate) fn tells_value(&self) -> bool {
-        !matches!(self, Shortcut::None | Shortcut::Key(_))
+        !matches!(self, Shortcut::None | Shortcut::Key(_) | Shortcut::SessionHost(_))
     }
 
     fn of(path: &FieldPath) -> Shortcut {
@@ -99,6 +101,9 @@ impl Shortcut {
             "userIdentity.accessKeyId" => Shortcut::Identity(IdentityKey::AccessKeyId),
             "trail.known_region" => Shortcut::KnownRegion,
             "trail.global_service" => Shortcut::GlobalService,
+            "trail.session_host" => Shortcut::SessionHost(Box::new(
+                ["\"inScopeOf\"", "\"ec2RoleDelivery\""].map(memchr::memmem::Finder::new),
+            )),
             _ => path.key_text().map_or(Shortcut::None, |key| {
                 Shortcut::Key(Box::new(memchr::memmem::Finder::new(&key).into_owned()))
             }),

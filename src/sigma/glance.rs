@@ -6,8 +6,9 @@
 use super::access::{Access, Shortcut, service_of, with_action};
 use crate::alert::Outcome;
 use crate::record::context::Context;
+use crate::record::derived::host_of_session;
 use crate::record::network::is_global_service;
-use crate::record::skim::Skim;
+use crate::record::skim::{IdentityKey, Skim};
 use crate::record::value::Datum;
 use crate::record::{Column, without_api_date};
 
@@ -104,6 +105,16 @@ impl<'r, 'a> Glanced<'r, 'a> {
                 "" if skim.may_have(*key) => Glance::Unknown,
                 "" => Glance::Absent,
                 text => Glance::Value(Datum::Str(text)),
+            },
+            Shortcut::SessionHost(keys) => match skim.identity(IdentityKey::PrincipalId) {
+                "" if skim.may_have(IdentityKey::PrincipalId) => Glance::Unknown,
+                id => {
+                    let is_of_none = id.split_once(':').is_none_or(|(_, session)| {
+                        host_of_session(session).is_none()
+                            && keys.iter().all(|k| k.find(skim.raw()).is_none())
+                    });
+                    if is_of_none { Glance::Absent } else { Glance::Unknown }
+                }
             },
             Shortcut::KnownRegion if self.context.regions.is_empty() => Glance::Absent,
             Shortcut::KnownRegion => {

@@ -99,11 +99,11 @@ impl Found {
     }
 }
 
-/// The closing quote of the key that begins here and is followed by a colon.
+/// The closing quote of the key that begins here and is followed by a colon. A key with escapes may be any other key.
 #[inline(always)]
 fn key(raw: &[u8], cursor: &mut Cursor<'_>, at: usize) -> Option<usize> {
     let close = cursor.close(at)?;
-    (*raw.get(close + 1)? == b':').then_some(close)
+    (*raw.get(close + 1)? == b':' && !cursor.has_escape(at, close)).then_some(close)
 }
 
 impl Found {

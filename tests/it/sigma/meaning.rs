@@ -259,3 +259,29 @@ fn outcomes_decide_which_of_our_rules_speak() {
         assert_eq!(found, expected, "{extension}");
     }
 }
+
+#[test]
+fn a_quick_look_never_denies_a_session_of_a_machine() {
+    let record = |principal: &str, more: &str| {
+        format!(
+            r#"{{"eventVersion":"1.11","userIdentity":{{"type":"AssumedRole","principalId":"{principal}","accountId":"111122223333"{more}}},"eventTime":"2026-01-02T03:04:05Z","eventSource":"ec2.amazonaws.com","eventName":"DescribeInstances","awsRegion":"eu-west-1","requestParameters":null,"responseElements":null,"eventID":"e-1","eventType":"AwsApiCall","recipientAccountId":"111122223333"}}"#
+        )
+    };
+    let machines = [
+        record("AROA1:i-0123456789abcdef0", ""),
+        record("AROA1:0123456789abcdef0123456789abcdef", ""),
+        record("AROA1:fn", r#","inScopeOf":{"issuerType":"AWS::Lambda::Function"}"#),
+        record("AROA1:fn", r#","\u0069nScopeOf":{"issuerType":"AWS::Lambda::Function"}"#),
+        record("AROA1:x", r#","sessionContext":{"ec2RoleDelivery":"2.0"}"#),
+    ];
+    let others = [
+        record("AROA1:alice", ""),
+        record("AIDA1", r#","sessionContext":{"ec2RoleDelivery":"2.0"}"#),
+        record("AROA1:alice", r#","inScopeOf":{"issuerType":"AWS::Other::Thing"}"#),
+    ];
+    check(
+        "{trail.session_host|exists: true}",
+        &machines.each_ref().map(String::as_str),
+        &others.each_ref().map(String::as_str),
+    );
+}
