@@ -4,6 +4,7 @@
 //! kept across reloads is keyed by [`Detector::fingerprint`] instead.
 
 use super::finding::Turned;
+use super::light::Light;
 use super::policy::{Bound, Policy, Stance, Suppression, UnknownDetector};
 use crate::alert::{Mode, Outcome, Severity};
 use crate::record::Record;
@@ -20,6 +21,8 @@ pub struct Catalog {
     pub detectors: Vec<Detector>,
     /// The compiled predicates of those that are rules.
     pub rules: RuleSet,
+    /// Those of them that every record may be told.
+    pub light: Light,
     /// Fields that correlations group by or detectors group alerts by; read while the JSON is there.
     pub captures: Vec<FieldPath>,
     /// Documents that are not in force, and why.
@@ -31,6 +34,15 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// The same catalogue, but every rule keeps events of what it finds: the slow twin of light rules, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_events_for_all(mut self) -> Catalog {
+        self.light = Light::default();
+        self.rules.mark_light(|_| false);
+        self
+    }
+
     /// Puts a policy in force, or says which of its detectors are not there.
     pub fn set_policy(&mut self, policy: Policy) -> Result<(), Vec<UnknownDetector>> {
         self.policy = Bound::new(policy, &self.detectors)?;

@@ -9,6 +9,7 @@ use crate::detect::catalog::{
     Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Once, Pace,
     Side, Tolerance,
 };
+use crate::detect::light::Light;
 use crate::detect::window::SLACK;
 use crate::detect::window::absence::wait_of;
 use crate::hash;
@@ -65,10 +66,12 @@ pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
     hand_captures_down(&mut detectors);
     let sources =
         order.iter().zip(0u32..).filter_map(|(at, i)| source(i, &entries[*at], links.filters.get(at)));
-    let rules = RuleSet::new(sources.collect());
+    let mut rules = RuleSet::new(sources.collect());
+    let light = Light::of(&detectors, &captures.paths, &rules);
+    rules.mark_light(|detector| light.is_light(detector));
     let hash = hash_of(&detectors);
     let set_aside = entries.iter().filter_map(Entry::set_aside).collect();
-    Catalog { detectors, rules, captures: captures.paths, set_aside, hash, ..Catalog::default() }
+    Catalog { detectors, rules, light, captures: captures.paths, set_aside, hash, ..Catalog::default() }
 }
 
 fn detector(entry: &Entry, captures: &mut Captures) -> Detector {

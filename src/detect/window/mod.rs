@@ -29,8 +29,11 @@ pub mod times;
 pub mod total;
 pub mod witness;
 
+use std::sync::Arc;
+
 use super::catalog::{Base, Correlation, CorrelationKind};
 use super::finding::{Habit, Told, Turned, Whose};
+use crate::alert::Evidence;
 use crate::hash;
 use crate::time::{Span, Timestamp};
 
@@ -155,6 +158,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// What a detector tells of it, with its evidence.
+    pub fn into_told(self, evidence: Vec<Arc<Evidence>>) -> Told {
+        let Decision { measure, is_estimate, steps, habit, .. } = self;
+        Told { measure, is_estimate, steps, evidence, habit }
+    }
+
     /// The same, as what the peers of a key of so many records say.
     fn of_peers(mut self, n_own: u64) -> Decision {
         if let Some(habit) = &mut self.habit {
@@ -323,9 +332,9 @@ impl Window {
 
     /// A decision of this window with its evidence, and whether it opens.
     pub fn told(&self, decision: Decision, asked: &Correlation) -> (Told, bool) {
-        let Decision { measure, is_estimate, opens, end, steps, habit } = decision;
+        let (opens, end) = (decision.opens, decision.end);
         let evidence = self.witnesses.within(end.saturating_sub(asked.timespan.0), end);
-        (Told { measure, is_estimate, steps, evidence, habit }, opens)
+        (decision.into_told(evidence), opens)
     }
 
     /// The turn after which something is decided although nothing came.
