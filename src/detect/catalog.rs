@@ -265,6 +265,8 @@ pub enum CorrelationKind {
     Burst(Pace),
     /// Whether its key has many distinct values; with `true`, far more than usual.
     Spread(Pace, bool),
+    /// Whether what was refused is allowed after something that may have changed that.
+    Reversal,
     /// Whether hardly any other key of its group uses the value; `floor` others must be known.
     Rare(Pace),
 }
@@ -280,6 +282,7 @@ impl CorrelationKind {
                 | CorrelationKind::Burst(_)
                 | CorrelationKind::Spread(..)
                 | CorrelationKind::Rare(_)
+                | CorrelationKind::Reversal
         )
     }
 }

@@ -169,7 +169,7 @@ impl Light {
 /// Whether a detector is a correlation that could do with light rules.
 fn could_be_light(detector: &Detector, is_told: impl Fn(&u16) -> bool) -> bool {
     let DetectorKind::Correlation(correlation) = &detector.kind else { return false };
-    let is_kind = matches!(correlation.kind, CorrelationKind::NewValue(..));
+    let is_kind = matches!(correlation.kind, CorrelationKind::NewValue(..) | CorrelationKind::Reversal);
     let is_short = |base: &Base| base.group_by.len() <= PARTS_MAX && base.fields.len() <= PARTS_MAX;
     let slots = || correlation.bases.iter().flat_map(|base| base.group_by.iter().chain(&base.fields));
     is_kind

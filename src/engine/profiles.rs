@@ -9,8 +9,7 @@ use super::sketch::Fact;
 use crate::detect::bounded::{Bounded, Limit};
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::Told;
-use crate::detect::profile::{Profile, correlation_of};
-use crate::detect::window::novelty::ValueHabit;
+use crate::detect::profile::{Profile, State, correlation_of};
 use crate::detect::window::{SLACK, Sight};
 use crate::time::{Span, Timestamp};
 
@@ -100,7 +99,7 @@ impl Profiles {
     }
 
     /// Takes over a profile that was saved.
-    pub fn learn(&mut self, key: u128, turn: Timestamp, habits: Vec<(u32, ValueHabit)>) {
+    pub fn learn(&mut self, key: u128, turn: Timestamp, habits: Vec<(u32, State)>) {
         let mut profile = Profile::default();
         habits.into_iter().for_each(|(correlation, habit)| profile.learn(correlation, habit));
         let shard = &mut self.shards[shards::shard_of(key)];
@@ -121,6 +120,7 @@ impl Shard {
         // To the hour: whoever is busy need not be moved to the end of the queue with every record.
         let turn = hour(passed.turn);
         let sketches = &passed.light.sketches;
+        let outcome = sketches.outcome(passed.light.sight);
         let time = passed.light.time.min(passed.turn).0;
         let pushed_out = &mut self.pushed_out;
         let said = self.profiles.visit(key, turn, turn.before(horizon), |profile: &mut Profile| {
@@ -128,7 +128,9 @@ impl Shard {
             for fact in about {
                 let asked = &catalog.light.asked[usize::from(fact.asked)];
                 let sight = Sight { time, hash: fact.value, text: sketches.text(fact).into() };
-                said.extend(profile.observe(asked, &sight, catalog).map(|told| (asked.correlation, told)));
+                said.extend(
+                    profile.observe(asked, &sight, outcome, catalog).map(|told| (asked.correlation, told)),
+                );
             }
             *pushed_out += profile.take_pushed_out();
             (said, profile.weight())

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::fold::Fold;
 use super::saved::time;
 use super::saved_event::named;
-use super::saved_habit::SavedValues;
+use super::saved_habit::{SavedReversal, SavedValues};
 use super::sequence::Light;
 use super::sketch::{Sketches, Whole};
 use crate::alert::Outcome;
 use crate::detect::catalog::Catalog;
+use crate::detect::profile::{State, correlation_of};
 use crate::record::credential::Mfa;
 use crate::time::Timestamp;
 
@@ -64,7 +65,13 @@ pub(super) struct SavedProfile {
     key: u128,
     hour: i64,
     /// By the fingerprint of the correlation that asks.
-    habits: Vec<(u64, SavedValues)>,
+    habits: Vec<(u64, SavedState)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedState {
+    Values(SavedValues),
+    Reversal(SavedReversal),
 }
 
 /// By fingerprint, the index of each detector of a catalogue.
@@ -186,7 +193,7 @@ impl SavedProfile {
             habits: profile
                 .habits()
                 .iter()
-                .map(|(at, habit)| (detectors[*at as usize].fingerprint, SavedValues::of(habit)))
+                .map(|(at, habit)| (detectors[*at as usize].fingerprint, SavedState::of(habit)))
                 .collect(),
         });
         entries.collect()
@@ -199,12 +206,31 @@ impl SavedProfile {
         for SavedProfile { key, hour, habits } in profiles {
             let known = habits.into_iter().filter_map(|(fingerprint, saved)| {
                 let at = *by_fingerprint.get(&fingerprint).filter(|at| light.contains(at))?;
-                Some((at, saved.into_habit()))
+                let state = saved.into_state();
+                correlation_of(&fold.catalog, at)
+                    .is_some_and(|asked| state.fits(asked))
+                    .then_some((at, state))
             });
             let known: Vec<_> = known.collect();
             if !known.is_empty() {
                 fold.profiles.learn(key, time(hour), known);
             }
+        }
+    }
+}
+
+impl SavedState {
+    fn of(state: &State) -> SavedState {
+        match state {
+            State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
+            State::Reversal(reversal) => SavedState::Reversal(SavedReversal::of(reversal)),
+        }
+    }
+
+    fn into_state(self) -> State {
+        match self {
+            SavedState::Values(saved) => State::Values(saved.into_habit()),
+            SavedState::Reversal(saved) => State::Reversal(saved.into_reversal()),
         }
     }
 }

@@ -106,6 +106,11 @@ impl Sketches {
         &self.facts[range(sketch.facts)]
     }
 
+    /// What became of the call.
+    pub fn outcome(&self, sight: u32) -> Outcome {
+        self.sketches[self.sights[sight as usize].sketch as usize].outcome
+    }
+
     /// The value of a fact, as text.
     pub fn text(&self, fact: &Fact) -> &str {
         &self.text[range(fact.text)]

@@ -41,7 +41,7 @@ pub(crate) struct Tolerate {
 
 /// The keys that only behaviours have, and in which of them they mean something.
 const MEANT: [(&str, &[Kind]); 7] = [
-    ("field", &[Kind::NewValue, Kind::Switch, Kind::Spread, Kind::Rare]),
+    ("field", &[Kind::NewValue, Kind::Switch, Kind::Spread, Kind::Rare, Kind::Reversal]),
     ("learn", &[Kind::NewValue, Kind::Switch, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare]),
     ("forget", &[Kind::NewValue, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare]),
     ("peers", &[Kind::NewValue, Kind::Rare]),

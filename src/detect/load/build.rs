@@ -159,6 +159,7 @@ fn kind(written: &correlation::Correlation) -> CorrelationKind {
         Kind::ValueMedian => CorrelationKind::ValuePercentile(50.0),
         Kind::Temporal => CorrelationKind::Temporal,
         Kind::TemporalOrdered => CorrelationKind::TemporalOrdered,
+        Kind::Reversal => CorrelationKind::Reversal,
         Kind::Absence => CorrelationKind::Absence(side(written.side)),
         Kind::NewValue => CorrelationKind::NewValue(learning, tolerance(written)),
         Kind::Switch => CorrelationKind::Switch(learning, tolerance(written)),
