@@ -194,6 +194,8 @@ pub struct Correlation {
     pub group_by: String,
     /// The fields that make peers, as they are written; empty where nobody is asked.
     pub peers: String,
+    /// Only who uses at most so many values can surprise by another.
+    pub values_max: Option<u64>,
     /// The sliding window.
     pub timespan: Span,
     /// The condition on the number.

@@ -141,6 +141,7 @@ const KEYS: &[&str] = &[
     "peers",
     "after",
     "tolerate",
+    "values_max",
     "floor",
 ];
 

@@ -131,6 +131,7 @@ fn correlation(
         field: joined(&written.asked.fields),
         group_by: joined(&written.group_by),
         peers: joined(peers),
+        values_max: written.behaviour.as_ref().and_then(|behaviour| behaviour.values_max),
         timespan: written.timespan,
         condition: condition(written, n_roles),
         round: links.levels.get(&at).and_then(|level| u8::try_from(level + 1).ok()).unwrap_or(u8::MAX),
