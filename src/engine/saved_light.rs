@@ -179,7 +179,7 @@ impl SavedSketch {
             None => Mfa::Unknown,
         });
         let outcome = named(&Outcome::ALL, Outcome::name, &self.outcome);
-        sketches.put(Whole { identity: &self.identity, brief: &self.brief, outcome, mfa }, facts)
+        sketches.put(&Whole { identity: &self.identity, brief: &self.brief, outcome, mfa }, facts)
     }
 }
 

@@ -166,7 +166,7 @@ impl Sketches {
     /// Adds a sketch with its facts: what asks, the key, the value and its text.
     pub(super) fn put<'a>(
         &mut self,
-        whole: Whole<'_>,
+        whole: &Whole<'_>,
         facts: impl Iterator<Item = (u16, u128, u64, &'a str)>,
     ) -> u32 {
         let start = self.facts.len() as u32;
