@@ -111,7 +111,7 @@ fn objects(seed: u64, duplicates: f64) -> Vec<(String, Vec<u8>)> {
             Some((from, to)) => text.replacen(from, to, 3),
             None => text,
         };
-        (file.key.clone(), text.into_bytes())
+        (file.key, text.into_bytes())
     });
     files.collect()
 }
