@@ -20,3 +20,4 @@ mod sink;
 mod synth;
 mod tidy;
 mod windows;
+mod world;

@@ -1,0 +1,1 @@
+//! The organisation is made as promised.
