@@ -273,7 +273,13 @@ pub struct Generate {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=520), requires = "world", help_heading = "A world")]
     pub weeks: u32,
     /// Plant this scenario in an existing principal: `NAME`, `NAME:fast` (ten minutes), `NAME:slow` (three days), or `all`
-    #[arg(long = "plant", value_name = "NAME", value_delimiter = ',', requires = "world", help_heading = "A world")]
+    #[arg(
+        long = "plant",
+        value_name = "NAME",
+        value_delimiter = ',',
+        requires = "world",
+        help_heading = "A world"
+    )]
     pub plants: Vec<String>,
     /// The first day on which something is planted; before it everything is benign
     #[arg(long, value_name = "DAY", default_value_t = 14, requires = "world", help_heading = "A world")]

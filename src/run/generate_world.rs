@@ -56,7 +56,8 @@ fn plan(args: &Generate) -> Result<OrgPlan, Failure> {
         return Err(Failure::usage(format!("a world has at most {PRINCIPALS_MAX} --principals")));
     }
     if !plan.plants.is_empty() && i64::from(plan.plant_from) + 4 > i64::from(plan.weeks) * 7 {
-        let message = "scenarios take up to three days: --plant-from must leave four days until the end of --weeks";
+        let message =
+            "scenarios take up to three days: --plant-from must leave four days until the end of --weeks";
         return Err(Failure::usage(message));
     }
     Ok(plan)
@@ -86,7 +87,9 @@ fn plants(names: &[String]) -> Result<Vec<Plant>, Failure> {
             None => {
                 let known: Vec<&str> = Scenario::ALL.iter().map(|s| s.name()).collect();
                 let known = known.join(", ");
-                return Err(Failure::usage(format!("there is no scenario `{scenario}`; there is all, {known}")));
+                return Err(Failure::usage(format!(
+                    "there is no scenario `{scenario}`; there is all, {known}"
+                )));
             }
         }
     }

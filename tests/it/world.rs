@@ -29,7 +29,8 @@ impl House {
     /// With the configuration and the suppressions of an organisation.
     fn of(org: &Org) -> House {
         let dir = tempfile::tempdir().unwrap();
-        let (known, suppressions) = (dir.path().join("trailhound.toml"), dir.path().join("suppressions.toml"));
+        let (known, suppressions) =
+            (dir.path().join("trailhound.toml"), dir.path().join("suppressions.toml"));
         std::fs::write(&known, org.config()).unwrap();
         std::fs::write(&suppressions, org.suppressions()).unwrap();
         let settings = config::load(Some(&known), &config::Overrides::default()).unwrap();

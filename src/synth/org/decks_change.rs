@@ -32,7 +32,8 @@ pub(super) fn of(deck: Deck) -> Vec<Raw> {
     }
 }
 
-const NOT_ALLOWED: &str = "User: $U is not authorized to perform this operation because no identity-based policy allows it";
+const NOT_ALLOWED: &str =
+    "User: $U is not authorized to perform this operation because no identity-based policy allows it";
 const BUCKET: &str = r#"[{"accountId":"$a","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::$B"}]"#;
 
 fn buckets() -> Vec<Raw> {
@@ -94,22 +95,28 @@ fn host_changes() -> Vec<Raw> {
     vec![
         write("ssm", "StartSession", 40).request(r#"{"target":"$i"}"#),
         write("ssm", "TerminateSession", 30).request(r#"{"sessionId":"$k-$h"}"#),
-        write("ssm", "SendCommand", 15).request(r#"{"documentName":"AWS-RunShellScript","instanceIds":["$i"]}"#),
+        write("ssm", "SendCommand", 15)
+            .request(r#"{"documentName":"AWS-RunShellScript","instanceIds":["$i"]}"#),
         write("ec2", "RebootInstances", 10).request(r#"{"instancesSet":{"items":[{"instanceId":"$i"}]}}"#),
-        write("ec2", "StopInstances", 10).request(r#"{"instancesSet":{"items":[{"instanceId":"$i"}]},"force":false}"#),
+        write("ec2", "StopInstances", 10)
+            .request(r#"{"instancesSet":{"items":[{"instanceId":"$i"}]},"force":false}"#),
         write("ec2", "StartInstances", 10).request(r#"{"instancesSet":{"items":[{"instanceId":"$i"}]}}"#),
-        write("ec2-instance-connect", "SendSSHPublicKey", 2).request(r#"{"instanceId":"$i","instanceOSUser":"ec2-user"}"#),
+        write("ec2-instance-connect", "SendSSHPublicKey", 2)
+            .request(r#"{"instanceId":"$i","instanceOSUser":"ec2-user"}"#),
         Raw::new("ec2", "GetPasswordData", 2).request(r#"{"instanceId":"$i"}"#),
-        Raw::new("ec2", "DescribeInstanceAttribute", 6).request(r#"{"instanceId":"$i","attribute":"userData"}"#),
+        Raw::new("ec2", "DescribeInstanceAttribute", 6)
+            .request(r#"{"instanceId":"$i","attribute":"userData"}"#),
         write("ec2", "CreateSnapshot", 6)
             .request(r#"{"volumeId":"$l","description":"before the change"}"#)
             .response(r#"{"snapshotId":"snap-$x","volumeId":"$l","status":"pending"}"#),
         write("ec2", "CreateImage", 3).request(r#"{"instanceId":"$i","name":"$W-$h"}"#),
         write("ec2", "AttachVolume", 3).request(r#"{"volumeId":"$l","instanceId":"$i","device":"/dev/sdf"}"#),
         write("rds", "RebootDBInstance", 3).request(r#"{"dBInstanceIdentifier":"$W-db"}"#),
-        write("rds", "CreateDBSnapshot", 4).request(r#"{"dBInstanceIdentifier":"$W-db","dBSnapshotIdentifier":"$W-$h"}"#),
+        write("rds", "CreateDBSnapshot", 4)
+            .request(r#"{"dBInstanceIdentifier":"$W-db","dBSnapshotIdentifier":"$W-$h"}"#),
         write("monitoring", "SetAlarmState", 3).request(r#"{"alarmName":"$W-errors","stateValue":"OK"}"#),
-        write("autoscaling", "SetDesiredCapacity", 6).request(r#"{"autoScalingGroupName":"$W","desiredCapacity":4}"#),
+        write("autoscaling", "SetDesiredCapacity", 6)
+            .request(r#"{"autoScalingGroupName":"$W","desiredCapacity":4}"#),
         write("autoscaling", "SuspendProcesses", 2).request(r#"{"autoScalingGroupName":"$W"}"#),
     ]
 }
@@ -134,13 +141,18 @@ fn analysis() -> Vec<Raw> {
         Raw::new("guardduty", "GetFindings", 60).request(r#"{"detectorId":"$h"}"#),
         Raw::new("securityhub", "GetFindings", 60),
         write("guardduty", "ArchiveFindings", 3).request(r#"{"detectorId":"$h","findingIds":["$H"]}"#),
-        write("guardduty", "CreateFilter", 1).request(r#"{"detectorId":"$h","name":"known-scanner-$n","action":"ARCHIVE","findingCriteria":{}}"#),
+        write("guardduty", "CreateFilter", 1).request(
+            r#"{"detectorId":"$h","name":"known-scanner-$n","action":"ARCHIVE","findingCriteria":{}}"#,
+        ),
         write("securityhub", "BatchUpdateFindings", 20).request(r#"{"workflow":{"status":"RESOLVED"}}"#),
         Raw::new("iam", "GetCredentialReport", 8),
         write("iam", "GenerateCredentialReport", 6),
         Raw::new("iam", "GetAccountAuthorizationDetails", 6),
-        Raw::new("iam", "SimulatePrincipalPolicy", 8).request(r#"{"policySourceArn":"arn:aws:iam::$a:role/$W-instance","actionNames":["s3:GetObject"]}"#),
-        Raw::new("ec2", "DescribeInstanceAttribute", 5).request(r#"{"instanceId":"$i","attribute":"userData"}"#),
+        Raw::new("iam", "SimulatePrincipalPolicy", 8).request(
+            r#"{"policySourceArn":"arn:aws:iam::$a:role/$W-instance","actionNames":["s3:GetObject"]}"#,
+        ),
+        Raw::new("ec2", "DescribeInstanceAttribute", 5)
+            .request(r#"{"instanceId":"$i","attribute":"userData"}"#),
         Raw::new("athena", "StartQueryExecution", 30).request(r#"{"workGroup":"security"}"#),
         Raw::new("cloudtrail", "LookupEvents", 30),
     ]
@@ -237,11 +249,16 @@ fn build() -> Vec<Raw> {
         write("ecr", "CompleteLayerUpload", 30).request(r#"{"repositoryName":"$w"}"#),
         write("ecr", "PutImage", 20).request(r#"{"repositoryName":"$w","imageTag":"$h"}"#),
         Raw::new("sts", "GetCallerIdentity", 20),
-        write("lambda", "UpdateFunctionCode20150331v2", 16).request(r#"{"functionName":"$w-handler","s3Key":"releases/$h.zip","publish":true}"#),
-        write("ecs", "UpdateService", 16).request(r#"{"service":"$w","cluster":"main","forceNewDeployment":true}"#),
+        write("lambda", "UpdateFunctionCode20150331v2", 16)
+            .request(r#"{"functionName":"$w-handler","s3Key":"releases/$h.zip","publish":true}"#),
+        write("ecs", "UpdateService", 16)
+            .request(r#"{"service":"$w","cluster":"main","forceNewDeployment":true}"#),
         Raw::new("ecs", "DescribeServices", 40).request(r#"{"cluster":"main","services":["$w"]}"#),
         Raw::new("ssm", "GetParameter", 16).request(r#"{"name":"/$w/build/config","withDecryption":true}"#),
-        write("s3", "PutObject", 24).kind(Kind::Data).request(r#"{"bucketName":"$b","key":"releases/$h.zip"}"#).additional(S3_DATA),
+        write("s3", "PutObject", 24)
+            .kind(Kind::Data)
+            .request(r#"{"bucketName":"$b","key":"releases/$h.zip"}"#)
+            .additional(S3_DATA),
         write("cloudfront", "CreateInvalidation", 4).request(r#"{"distributionId":"E$A"}"#),
         Raw::new("secretsmanager", "GetSecretValue", 8).request(r#"{"secretId":"$w/build-$X"}"#),
     ]
@@ -267,10 +284,12 @@ fn agents() -> Vec<Raw> {
 
 fn functions() -> Vec<Raw> {
     vec![
-        write("logs", "CreateLogStream", 60).request(r#"{"logGroupName":"/aws/lambda/$w-handler","logStreamName":"$d/$H"}"#),
+        write("logs", "CreateLogStream", 60)
+            .request(r#"{"logGroupName":"/aws/lambda/$w-handler","logStreamName":"$d/$H"}"#),
         write("sqs", "SendMessage", 30).request(r#"{"queueUrl":"https://sqs.$r.amazonaws.com/$a/$w"}"#),
         write("sns", "Publish", 20).request(r#"{"topicArn":"arn:aws:sns:$r:$a:$w"}"#),
-        write("states", "StartExecution", 10).request(r#"{"stateMachineArn":"arn:aws:states:$r:$a:stateMachine:$w"}"#),
+        write("states", "StartExecution", 10)
+            .request(r#"{"stateMachineArn":"arn:aws:states:$r:$a:stateMachine:$w"}"#),
         write("events", "PutEvents", 16),
     ]
 }
@@ -279,9 +298,16 @@ fn backups() -> Vec<Raw> {
     vec![
         Raw::new("ec2", "DescribeVolumes", 30),
         Raw::new("ec2", "DescribeSnapshots", 30).request(r#"{"ownersSet":{"items":[{"owner":"self"}]}}"#),
-        write("ec2", "CreateSnapshot", 40).request(r#"{"volumeId":"$l","description":"nightly"}"#).response(r#"{"snapshotId":"snap-$x","volumeId":"$l","status":"pending"}"#),
-        write("ec2", "DeleteSnapshot", 40).request(r#"{"snapshotId":"snap-$x"}"#).fails(300, "Client.InvalidSnapshot.InUse", "The snapshot is currently in use"),
-        write("rds", "CreateDBSnapshot", 12).request(r#"{"dBInstanceIdentifier":"$W-db","dBSnapshotIdentifier":"nightly-$h"}"#),
+        write("ec2", "CreateSnapshot", 40)
+            .request(r#"{"volumeId":"$l","description":"nightly"}"#)
+            .response(r#"{"snapshotId":"snap-$x","volumeId":"$l","status":"pending"}"#),
+        write("ec2", "DeleteSnapshot", 40).request(r#"{"snapshotId":"snap-$x"}"#).fails(
+            300,
+            "Client.InvalidSnapshot.InUse",
+            "The snapshot is currently in use",
+        ),
+        write("rds", "CreateDBSnapshot", 12)
+            .request(r#"{"dBInstanceIdentifier":"$W-db","dBSnapshotIdentifier":"nightly-$h"}"#),
         write("rds", "DeleteDBSnapshot", 12).request(r#"{"dBSnapshotIdentifier":"nightly-$h"}"#),
     ]
 }
@@ -302,8 +328,11 @@ fn exports() -> Vec<Raw> {
 fn rotation() -> Vec<Raw> {
     vec![
         Raw::new("iam", "ListAccessKeys", 30).request(r#"{"userName":"svc-$W-sync"}"#),
-        write("iam", "CreateAccessKey", 10).request(r#"{"userName":"svc-$W-sync"}"#).response(r#"{"accessKey":{"userName":"svc-$W-sync","accessKeyId":"AKIA$A","status":"Active"}}"#),
-        write("iam", "UpdateAccessKey", 10).request(r#"{"userName":"svc-$W-sync","accessKeyId":"AKIA$A","status":"Inactive"}"#),
+        write("iam", "CreateAccessKey", 10)
+            .request(r#"{"userName":"svc-$W-sync"}"#)
+            .response(r#"{"accessKey":{"userName":"svc-$W-sync","accessKeyId":"AKIA$A","status":"Active"}}"#),
+        write("iam", "UpdateAccessKey", 10)
+            .request(r#"{"userName":"svc-$W-sync","accessKeyId":"AKIA$A","status":"Inactive"}"#),
         write("iam", "DeleteAccessKey", 10).request(r#"{"userName":"svc-$W-sync","accessKeyId":"AKIA$A"}"#),
         write("secretsmanager", "PutSecretValue", 10).request(r#"{"secretId":"$W/key-$X"}"#),
         write("secretsmanager", "UpdateSecretVersionStage", 10).request(r#"{"secretId":"$W/key-$X"}"#),
@@ -320,9 +349,12 @@ fn broker() -> Vec<Raw> {
 
 /// What posture scanners ask besides what others ask: every bucket's settings, and the user data of every host.
 pub(super) fn scanned() -> Vec<Raw> {
-    let bucket = |name, request: &'static str| Raw::new("s3", name, 60).request(request).additional(S3_READ).resources(BUCKET);
+    let bucket = |name, request: &'static str| {
+        Raw::new("s3", name, 60).request(request).additional(S3_READ).resources(BUCKET)
+    };
     vec![
-        Raw::new("ec2", "DescribeInstanceAttribute", 40).request(r#"{"instanceId":"i-$x","attribute":"userData"}"#),
+        Raw::new("ec2", "DescribeInstanceAttribute", 40)
+            .request(r#"{"instanceId":"i-$x","attribute":"userData"}"#),
         bucket("GetBucketPolicyStatus", r#"{"bucketName":"$B","policyStatus":""}"#),
         bucket("GetBucketEncryption", r#"{"bucketName":"$B","encryption":""}"#),
         bucket("GetBucketLogging", r#"{"bucketName":"$B","logging":""}"#),

@@ -6,22 +6,43 @@ use crate::synth::mix::Raw;
 type Table = &'static [(&'static str, &'static str)];
 
 const COMPUTE: Table = &[
-    ("ec2", "DescribeInstances DescribeInstanceStatus DescribeVolumes DescribeImages DescribeSnapshots DescribeKeyPairs DescribeLaunchTemplates DescribeLaunchTemplateVersions DescribeInstanceTypes DescribePlacementGroups DescribeReservedInstances DescribeSpotPriceHistory DescribeRegions DescribeAvailabilityZones DescribeHosts DescribeCapacityReservations GetConsoleOutput GetLaunchTemplateData DescribeInstanceCreditSpecifications DescribeIamInstanceProfileAssociations"),
-    ("autoscaling", "DescribeAutoScalingGroups DescribeScalingActivities DescribePolicies DescribeLaunchConfigurations DescribeAutoScalingInstances"),
-    ("ssm", "DescribeInstanceInformation ListCommandInvocations ListCommands GetInventory DescribeSessions DescribePatchGroups DescribeInstancePatchStates"),
+    (
+        "ec2",
+        "DescribeInstances DescribeInstanceStatus DescribeVolumes DescribeImages DescribeSnapshots DescribeKeyPairs DescribeLaunchTemplates DescribeLaunchTemplateVersions DescribeInstanceTypes DescribePlacementGroups DescribeReservedInstances DescribeSpotPriceHistory DescribeRegions DescribeAvailabilityZones DescribeHosts DescribeCapacityReservations GetConsoleOutput GetLaunchTemplateData DescribeInstanceCreditSpecifications DescribeIamInstanceProfileAssociations",
+    ),
+    (
+        "autoscaling",
+        "DescribeAutoScalingGroups DescribeScalingActivities DescribePolicies DescribeLaunchConfigurations DescribeAutoScalingInstances",
+    ),
+    (
+        "ssm",
+        "DescribeInstanceInformation ListCommandInvocations ListCommands GetInventory DescribeSessions DescribePatchGroups DescribeInstancePatchStates",
+    ),
     ("imagebuilder", "ListImagePipelines ListImages ListComponents"),
 ];
 const NETWORK: Table = &[
-    ("ec2", "DescribeVpcs DescribeSubnets DescribeRouteTables DescribeSecurityGroups DescribeSecurityGroupRules DescribeNetworkInterfaces DescribeNatGateways DescribeInternetGateways DescribeVpcEndpoints DescribeVpcPeeringConnections DescribeTransitGateways DescribeTransitGatewayAttachments DescribeNetworkAcls DescribeFlowLogs DescribePrefixLists DescribeAddresses DescribeVpnConnections DescribeCustomerGateways"),
-    ("elasticloadbalancing", "DescribeLoadBalancers DescribeTargetGroups DescribeTargetHealth DescribeListeners DescribeRules DescribeLoadBalancerAttributes"),
+    (
+        "ec2",
+        "DescribeVpcs DescribeSubnets DescribeRouteTables DescribeSecurityGroups DescribeSecurityGroupRules DescribeNetworkInterfaces DescribeNatGateways DescribeInternetGateways DescribeVpcEndpoints DescribeVpcPeeringConnections DescribeTransitGateways DescribeTransitGatewayAttachments DescribeNetworkAcls DescribeFlowLogs DescribePrefixLists DescribeAddresses DescribeVpnConnections DescribeCustomerGateways",
+    ),
+    (
+        "elasticloadbalancing",
+        "DescribeLoadBalancers DescribeTargetGroups DescribeTargetHealth DescribeListeners DescribeRules DescribeLoadBalancerAttributes",
+    ),
     ("route53", "ListHostedZones ListResourceRecordSets GetHostedZone ListHealthChecks"),
     ("wafv2", "ListWebACLs GetWebACL ListIPSets GetSampledRequests"),
     ("cloudfront", "ListDistributions GetDistribution GetDistributionConfig ListInvalidations"),
     ("acm", "ListCertificates DescribeCertificate"),
 ];
 const DATABASES: Table = &[
-    ("rds", "DescribeDBInstances DescribeDBClusters DescribeDBSnapshots DescribeDBClusterSnapshots DescribeDBSubnetGroups DescribeDBParameterGroups DescribeDBLogFiles DownloadDBLogFilePortion DescribeEvents DescribePendingMaintenanceActions ListTagsForResource"),
-    ("dynamodb", "ListTables DescribeTable DescribeContinuousBackups DescribeTimeToLive ListBackups DescribeLimits"),
+    (
+        "rds",
+        "DescribeDBInstances DescribeDBClusters DescribeDBSnapshots DescribeDBClusterSnapshots DescribeDBSubnetGroups DescribeDBParameterGroups DescribeDBLogFiles DownloadDBLogFilePortion DescribeEvents DescribePendingMaintenanceActions ListTagsForResource",
+    ),
+    (
+        "dynamodb",
+        "ListTables DescribeTable DescribeContinuousBackups DescribeTimeToLive ListBackups DescribeLimits",
+    ),
     ("redshift", "DescribeClusters DescribeClusterSnapshots DescribeLoggingStatus"),
     ("elasticache", "DescribeCacheClusters DescribeReplicationGroups DescribeSnapshots"),
     ("es", "ListDomainNames DescribeElasticsearchDomains"),
@@ -30,7 +51,10 @@ const DATABASES: Table = &[
     ("kinesis", "ListStreams DescribeStreamSummary"),
 ];
 const SERVERLESS: Table = &[
-    ("lambda", "ListFunctions20150331 GetFunction20150331v2 GetFunctionConfiguration20150331v2 GetPolicy20150331v2 ListEventSourceMappings20150331 ListVersionsByFunction20150331 ListLayers20181031 ListAliases20150331"),
+    (
+        "lambda",
+        "ListFunctions20150331 GetFunction20150331v2 GetFunctionConfiguration20150331v2 GetPolicy20150331v2 ListEventSourceMappings20150331 ListVersionsByFunction20150331 ListLayers20181031 ListAliases20150331",
+    ),
     ("apigateway", "GetRestApis GetStages GetResources GetDomainNames"),
     ("states", "ListStateMachines DescribeStateMachine ListExecutions DescribeExecution GetExecutionHistory"),
     ("events", "ListRules ListTargetsByRule DescribeRule ListEventBuses"),
@@ -39,37 +63,73 @@ const SERVERLESS: Table = &[
     ("scheduler", "ListSchedules GetSchedule"),
 ];
 const CONTAINERS: Table = &[
-    ("ecs", "ListClusters DescribeClusters ListServices DescribeServices ListTasks DescribeTasks DescribeTaskDefinition ListTaskDefinitions DescribeContainerInstances"),
-    ("ecr", "DescribeRepositories ListImages DescribeImages DescribeImageScanFindings GetLifecyclePolicy GetRepositoryPolicy"),
+    (
+        "ecs",
+        "ListClusters DescribeClusters ListServices DescribeServices ListTasks DescribeTasks DescribeTaskDefinition ListTaskDefinitions DescribeContainerInstances",
+    ),
+    (
+        "ecr",
+        "DescribeRepositories ListImages DescribeImages DescribeImageScanFindings GetLifecyclePolicy GetRepositoryPolicy",
+    ),
     ("eks", "ListClusters DescribeCluster ListNodegroups DescribeNodegroup ListAddons DescribeAddon"),
     ("servicediscovery", "ListNamespaces ListServices ListInstances"),
 ];
 const OBSERVING: Table = &[
-    ("monitoring", "DescribeAlarms ListMetrics GetDashboard ListDashboards DescribeAlarmHistory DescribeAlarmsForMetric DescribeInsightRules"),
-    ("logs", "DescribeLogGroups DescribeLogStreams FilterLogEvents GetLogEvents StartQuery GetQueryResults DescribeMetricFilters DescribeSubscriptionFilters"),
+    (
+        "monitoring",
+        "DescribeAlarms ListMetrics GetDashboard ListDashboards DescribeAlarmHistory DescribeAlarmsForMetric DescribeInsightRules",
+    ),
+    (
+        "logs",
+        "DescribeLogGroups DescribeLogStreams FilterLogEvents GetLogEvents StartQuery GetQueryResults DescribeMetricFilters DescribeSubscriptionFilters",
+    ),
     ("xray", "GetTraceSummaries BatchGetTraces GetServiceGraph"),
     ("synthetics", "DescribeCanaries GetCanaryRuns"),
     ("health", "DescribeEvents DescribeEventAggregates DescribeAffectedEntities"),
 ];
 const IDENTITY: Table = &[
-    ("iam", "ListRoles ListPolicies GetRole GetPolicy GetPolicyVersion ListAttachedRolePolicies ListRolePolicies GetRolePolicy ListInstanceProfiles ListUsers GetUser ListGroupsForUser ListAccessKeys GetAccessKeyLastUsed ListMFADevices ListOpenIDConnectProviders ListSAMLProviders GetAccountSummary GenerateServiceLastAccessedDetails GetServiceLastAccessedDetails"),
-    ("sso", "ListInstances ListPermissionSets DescribePermissionSet ListAccountAssignments ListAccountsForProvisionedPermissionSet"),
+    (
+        "iam",
+        "ListRoles ListPolicies GetRole GetPolicy GetPolicyVersion ListAttachedRolePolicies ListRolePolicies GetRolePolicy ListInstanceProfiles ListUsers GetUser ListGroupsForUser ListAccessKeys GetAccessKeyLastUsed ListMFADevices ListOpenIDConnectProviders ListSAMLProviders GetAccountSummary GenerateServiceLastAccessedDetails GetServiceLastAccessedDetails",
+    ),
+    (
+        "sso",
+        "ListInstances ListPermissionSets DescribePermissionSet ListAccountAssignments ListAccountsForProvisionedPermissionSet",
+    ),
     ("identitystore", "ListUsers ListGroups ListGroupMemberships DescribeUser"),
-    ("organizations", "ListAccounts DescribeOrganization ListRoots ListOrganizationalUnitsForParent ListPolicies DescribePolicy"),
+    (
+        "organizations",
+        "ListAccounts DescribeOrganization ListRoots ListOrganizationalUnitsForParent ListPolicies DescribePolicy",
+    ),
     ("access-analyzer", "ListAnalyzers ListFindings ListFindingsV2"),
 ];
 const GUARDING: Table = &[
-    ("guardduty", "ListDetectors GetDetector ListFindings GetFindings ListMembers ListFilters GetFindingsStatistics"),
-    ("securityhub", "GetFindings GetEnabledStandards DescribeHub DescribeStandardsControls GetInsightResults"),
+    (
+        "guardduty",
+        "ListDetectors GetDetector ListFindings GetFindings ListMembers ListFilters GetFindingsStatistics",
+    ),
+    (
+        "securityhub",
+        "GetFindings GetEnabledStandards DescribeHub DescribeStandardsControls GetInsightResults",
+    ),
     ("inspector2", "ListFindings ListCoverage ListCoverageStatistics"),
     ("macie2", "GetMacieSession ListFindings GetFindings"),
-    ("config", "DescribeConfigRules DescribeComplianceByConfigRule GetComplianceDetailsByConfigRule DescribeConfigurationRecorderStatus SelectResourceConfig GetResourceConfigHistory"),
-    ("cloudtrail", "LookupEvents DescribeTrails GetTrailStatus GetEventSelectors ListTrails ListEventDataStores"),
+    (
+        "config",
+        "DescribeConfigRules DescribeComplianceByConfigRule GetComplianceDetailsByConfigRule DescribeConfigurationRecorderStatus SelectResourceConfig GetResourceConfigHistory",
+    ),
+    (
+        "cloudtrail",
+        "LookupEvents DescribeTrails GetTrailStatus GetEventSelectors ListTrails ListEventDataStores",
+    ),
     ("kms", "ListKeys ListAliases DescribeKey GetKeyPolicy GetKeyRotationStatus"),
     ("detective", "ListGraphs ListInvestigations"),
 ];
 const COSTS: Table = &[
-    ("ce", "GetCostAndUsage GetCostForecast GetDimensionValues GetTags GetReservationUtilization GetSavingsPlansUtilization GetAnomalies"),
+    (
+        "ce",
+        "GetCostAndUsage GetCostForecast GetDimensionValues GetTags GetReservationUtilization GetSavingsPlansUtilization GetAnomalies",
+    ),
     ("budgets", "ViewBudget DescribeBudgets"),
     ("compute-optimizer", "GetEnrollmentStatus GetEC2InstanceRecommendations GetRecommendationSummaries"),
     ("pricing", "GetProducts DescribeServices"),
@@ -77,11 +137,20 @@ const COSTS: Table = &[
     ("savingsplans", "DescribeSavingsPlans"),
 ];
 const MODELS: Table = &[
-    ("bedrock", "ListFoundationModels GetFoundationModel ListInferenceProfiles GetModelInvocationLoggingConfiguration ListGuardrails ListAgents ListKnowledgeBases"),
-    ("sagemaker", "ListTrainingJobs DescribeTrainingJob ListNotebookInstances ListEndpoints DescribeEndpoint ListModels ListExperiments ListDomains DescribeDomain"),
+    (
+        "bedrock",
+        "ListFoundationModels GetFoundationModel ListInferenceProfiles GetModelInvocationLoggingConfiguration ListGuardrails ListAgents ListKnowledgeBases",
+    ),
+    (
+        "sagemaker",
+        "ListTrainingJobs DescribeTrainingJob ListNotebookInstances ListEndpoints DescribeEndpoint ListModels ListExperiments ListDomains DescribeDomain",
+    ),
 ];
 const STACKS: Table = &[
-    ("cloudformation", "ListStacks DescribeStacks DescribeStackEvents DescribeStackResources GetTemplate ListStackResources DescribeChangeSet ListChangeSets"),
+    (
+        "cloudformation",
+        "ListStacks DescribeStacks DescribeStackEvents DescribeStackResources GetTemplate ListStackResources DescribeChangeSet ListChangeSets",
+    ),
     ("codebuild", "ListProjects BatchGetProjects BatchGetBuilds ListBuildsForProject"),
     ("codepipeline", "ListPipelines GetPipelineState GetPipeline ListPipelineExecutions"),
     ("servicequotas", "ListServiceQuotas GetServiceQuota ListServices"),
@@ -104,9 +173,18 @@ const CONSOLE: Table = &[
     ("freetier", "GetFreeTierUsage"),
 ];
 const REFRESH: Table = &[
-    ("iam", "GetRole ListAttachedRolePolicies ListRolePolicies GetPolicy GetPolicyVersion ListInstanceProfilesForRole GetOpenIDConnectProvider"),
-    ("ec2", "DescribeVpcs DescribeSubnets DescribeSecurityGroups DescribeSecurityGroupRules DescribeRouteTables DescribeVpcAttribute DescribeInstances DescribeLaunchTemplates DescribeVpcEndpoints"),
-    ("lambda", "GetFunction20150331v2 GetPolicy20150331v2 ListVersionsByFunction20150331 GetFunctionCodeSigningConfig"),
+    (
+        "iam",
+        "GetRole ListAttachedRolePolicies ListRolePolicies GetPolicy GetPolicyVersion ListInstanceProfilesForRole GetOpenIDConnectProvider",
+    ),
+    (
+        "ec2",
+        "DescribeVpcs DescribeSubnets DescribeSecurityGroups DescribeSecurityGroupRules DescribeRouteTables DescribeVpcAttribute DescribeInstances DescribeLaunchTemplates DescribeVpcEndpoints",
+    ),
+    (
+        "lambda",
+        "GetFunction20150331v2 GetPolicy20150331v2 ListVersionsByFunction20150331 GetFunctionCodeSigningConfig",
+    ),
     ("ecs", "DescribeClusters DescribeServices DescribeTaskDefinition"),
     ("rds", "DescribeDBInstances DescribeDBSubnetGroups ListTagsForResource"),
     ("kms", "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags"),
@@ -195,9 +273,10 @@ fn call(source: &'static str, name: &'static str) -> Raw {
     });
     match source {
         "ec2" => raw.fails(80, "Client.RequestLimitExceeded", "Request limit exceeded."),
-        "ce" | "organizations" | "sso" | "guardduty" | "budgets" => {
-            raw.refused(150, "User: $U is not authorized to perform this operation because no identity-based policy allows it")
-        }
+        "ce" | "organizations" | "sso" | "guardduty" | "budgets" => raw.refused(
+            150,
+            "User: $U is not authorized to perform this operation because no identity-based policy allows it",
+        ),
         _ => raw.fails(60, "ThrottlingException", "Rate exceeded"),
     }
 }

@@ -53,8 +53,7 @@ pub(super) fn plan(
         }
     }
     take_up(n_days, decks, members, &mut dice);
-    let mut happenings =
-        Happenings { outages: Vec::new(), openings: Vec::new(), expiries: Vec::new() };
+    let mut happenings = Happenings { outages: Vec::new(), openings: Vec::new(), expiries: Vec::new() };
     for account in 0..n_accounts {
         for week in 0..n_weeks {
             let day = week * 7 + dice.between(0, 6);
@@ -70,7 +69,9 @@ pub(super) fn plan(
         }
         // Every ninety days, on a working day.
         let due = dice.between(0, 89);
-        happenings.expiries.extend((0..n_days).filter(|d| d % 90 == due).map(|d| (d - (d % 7 - 4).max(0), account)));
+        happenings
+            .expiries
+            .extend((0..n_days).filter(|d| d % 90 == due).map(|d| (d - (d % 7 - 4).max(0), account)));
     }
     happenings
 }
@@ -92,7 +93,8 @@ fn roll_out(week: i64, n_accounts: usize, decks: &Decks, members: &mut [Member],
 
 /// Teams take up services, each of their people a few days later than the last.
 fn take_up(n_days: i64, decks: &Decks, members: &mut [Member], dice: &mut Dice) {
-    let choices = [Deck::Models, Deck::Serverless, Deck::Containers, Deck::Databases, Deck::Network, Deck::Stacks];
+    let choices =
+        [Deck::Models, Deck::Serverless, Deck::Containers, Deck::Databases, Deck::Network, Deck::Stacks];
     let plans: Vec<(i64, Deck)> =
         (0..TEAMS).map(|_| (dice.between(0, n_days.max(21) * 2), *dice.pick(&choices))).collect();
     for member in members.iter_mut().filter(|member| member.trade().rhythm == Rhythm::Office) {

@@ -12,7 +12,11 @@ const STANDING: [(&str, &[&str], &str); 7] = [
     ("key-rotation", &["access-key-created-for-another-user"], "rotates the keys of service users"),
     (
         "preview",
-        &["database-deleted-without-snapshot", "kms-key-disabled-or-scheduled-for-deletion", "role-passed-to-compute"],
+        &[
+            "database-deleted-without-snapshot",
+            "kms-key-disabled-or-scheduled-for-deletion",
+            "role-passed-to-compute",
+        ],
         "makes and destroys the environments of pull requests",
     ),
     (
@@ -20,7 +24,11 @@ const STANDING: [(&str, &[&str], &str); 7] = [
         &["inline-policy-written", "policy-version-changed", "role-passed-to-compute"],
         "Terraform; every change was reviewed",
     ),
-    ("partner-broker", &["federation-token-issued", "sensitive-write-long-term-key-no-mfa"], "hands tokens to partners"),
+    (
+        "partner-broker",
+        &["federation-token-issued", "sensitive-write-long-term-key-no-mfa"],
+        "hands tokens to partners",
+    ),
     ("SecurityAudit", &["guardduty-findings-archived"], "analysts close findings in GuardDuty"),
 ];
 

@@ -69,6 +69,26 @@ impl Member {
         self.habit[found.min(self.habit.len() - 1)].0
     }
 
+    /// Whether it may not make a call on a day. What people may not is the same every day, and the console asks for it
+    /// all the same; a program that may not has been broken by a change, and tries on until somebody mends it.
+    pub(super) fn is_refused(&self, deed: u16, day: i64) -> bool {
+        let own = |what: &str| stable64_of(&[what, &self.actor.name, &self.actor.session, &deed.to_string()]);
+        let per_mille = match self.actor.part {
+            // Newcomers wait for their rights.
+            part if part.is_person() && (0..3).contains(&(day - self.days.start)) => 120,
+            Part::Operator | Part::ConsoleUser => 90,
+            Part::Engineer | Part::MfaUser => 25,
+            Part::Scanner => 20,
+            _ => {
+                let since = (own("broken") >> 20) % 120;
+                let lasts = 2 + (own("mended") >> 20) % 20;
+                return own("broken") % 1_000 < 70
+                    && (since..since + lasts).contains(&(day.unsigned_abs() % 140));
+            }
+        };
+        own("refused") % 1_000 < per_mille
+    }
+
     /// An address of its provider at home, as it is on a day: the provider gives another one every ten days or so.
     pub(super) fn home_on(&self, day: i64) -> u32 {
         let lease = (day + i64::from(self.home % 10)) / 10;
@@ -103,7 +123,8 @@ pub(super) fn roster(
     let mut members: Vec<Member> = Vec::with_capacity(trades.len());
     for (number, trade) in trades.into_iter().enumerate() {
         let account = number % estates.len();
-        let maker = Maker { seed, number: number as u64, trade, account, estate: &estates[account], n_regions };
+        let maker =
+            Maker { seed, number: number as u64, trade, account, estate: &estates[account], n_regions };
         let mut member = maker.make(decks, n_days);
         if member.actor.part == Part::Deployer {
             member.parent = members
@@ -179,7 +200,9 @@ impl Maker<'_> {
     fn outlet(&self, trade: &Trade, dice: &mut Dice) -> u32 {
         let host = dice.between(1, 254) as u32;
         match trade.part {
-            Part::Scanner => 0xF400_0000 | ((self.number % VENDORS.len() as u64) as u32) << 16 | host << 8 | 7,
+            Part::Scanner => {
+                0xF400_0000 | ((self.number % VENDORS.len() as u64) as u32) << 16 | host << 8 | 7
+            }
             Part::ServiceUser => 0xC613_0000 | (dice.below(64) as u32) << 8 | host,
             // Three gateways an account, one a zone.
             _ => 0xC612_0000 | (self.account as u32 % 250) << 8 | dice.below(3) as u32 + 10,
@@ -200,7 +223,11 @@ impl Maker<'_> {
             ),
             Part::ConsoleUser | Part::MfaUser => (person, "/", String::new()),
             Part::ServiceUser => (format!("svc-{word}-{}-{number}", trade.name), "/", String::new()),
-            Part::Function => (format!("{word}-{}-{number}", trade.name), "/service-role/", format!("{word}-handler-{number}")),
+            Part::Function => (
+                format!("{word}-{}-{number}", trade.name),
+                "/service-role/",
+                format!("{word}-handler-{number}"),
+            ),
             Part::Pipeline => (format!("{word}-{}-{number}", trade.name), "/ci/", "GitHubActions".to_owned()),
             Part::Deployer => (format!("{word}-{}-{number}", trade.name), "/ci/", "terraform".to_owned()),
             Part::Scanner => (format!("{}-{number}", trade.name), "/", format!("{}-poll", trade.name)),

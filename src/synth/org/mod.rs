@@ -9,7 +9,6 @@
 //! Days are made one after the other, each from the seed, the member and the day, so memory holds one day's calls and
 //! grows with principals, not with weeks. Addresses of the outside world lie in 240.0.0.0/4, which nobody has.
 
-
 mod decks;
 mod decks_change;
 mod decks_read;
@@ -199,7 +198,10 @@ impl Org {
 
     fn region(&self, index: u8) -> &'static str {
         let at = usize::from(index);
-        REGIONS.get(at).or_else(|| self.elsewhere.get(at.saturating_sub(REGIONS.len()))).unwrap_or(&REGIONS[0])
+        REGIONS
+            .get(at)
+            .or_else(|| self.elsewhere.get(at.saturating_sub(REGIONS.len())))
+            .unwrap_or(&REGIONS[0])
     }
 
     /// The calls of a day, benign ones first.
@@ -237,7 +239,19 @@ impl Org {
             let thing = dice.below(16) as u16;
             let (by, what) = (NOBODY, What::Deed(deed));
             let (tool, fate) = (Tool::Own, Fate::Usual);
-            out.push(Call { time, by, what, account, region, tool, fate, thing, began: time, unit: 0, ip: 0 });
+            out.push(Call {
+                time,
+                by,
+                what,
+                account,
+                region,
+                tool,
+                fate,
+                thing,
+                began: time,
+                unit: 0,
+                ip: 0,
+            });
         }
     }
 }

@@ -52,11 +52,14 @@ impl Player {
     ) -> Player {
         let account = org.members[lead as usize].actor.account;
         let of_part = |part: Part| {
-            let fits = |(i, m): &(usize, &Member)| m.actor.part == part && m.actor.account == account && *i as u32 != lead;
+            let fits = |(i, m): &(usize, &Member)| {
+                m.actor.part == part && m.actor.account == account && *i as u32 != lead
+            };
             org.members.iter().enumerate().find(fits).map(|(i, _)| i as u32)
         };
         let (other, function) = (of_part(Part::ServiceUser), of_part(Part::Function));
-        let name = |index: Option<u32>| index.map_or("nobody", |i| &org.members[i as usize].actor.name).to_owned();
+        let name =
+            |index: Option<u32>| index.map_or("nobody", |i| &org.members[i as usize].actor.name).to_owned();
         let extras = [
             (100_000_000_000 + dice.below(900_000_000_000)).to_string(),
             format!("monitor-{}", text(|p| p.hex(&mut dice, 4))),
@@ -67,7 +70,21 @@ impl Player {
             format!("snap-{}", text(|p| p.hex(&mut dice, 17))),
         ];
         let (calls, ids) = (Vec::new(), Vec::new());
-        Player { plant, plot, lead, begins, span, dice, extras, other, function, began: Timestamp(0), unit: 0, calls, ids }
+        Player {
+            plant,
+            plot,
+            lead,
+            begins,
+            span,
+            dice,
+            extras,
+            other,
+            function,
+            began: Timestamp(0),
+            unit: 0,
+            calls,
+            ids,
+        }
     }
 
     /// Puts the calls into the days of the organisation, and a mark beside them.
@@ -86,7 +103,8 @@ impl Player {
         let (mut first, mut last) = (self.begins, self.begins);
         for (i, beat) in beats.iter().enumerate() {
             let slot = self.span.0 / n;
-            let at = self.begins.after(Span(i as i64 * self.span.0 / n + self.dice.between(0, (slot / 2).max(0))));
+            let at =
+                self.begins.after(Span(i as i64 * self.span.0 / n + self.dice.between(0, (slot / 2).max(0))));
             self.settle(org, at);
             self.step(org, beat, at, i);
             first = first.min(at);
@@ -273,7 +291,13 @@ impl Player {
         self.ids.push(event_id.clone());
         let (ip, agent) = self.place(org, beat);
         Planned {
-            kind: if sign_in { Kind::SignIn } else if beat.data { Kind::Data } else { Kind::Management },
+            kind: if sign_in {
+                Kind::SignIn
+            } else if beat.data {
+                Kind::Data
+            } else {
+                Kind::Management
+            },
             time: at,
             account: member.actor.account,
             region: region.to_owned(),
@@ -356,6 +380,10 @@ fn victim(org: &Org, member: &Member, i: usize) -> String {
         .collect();
     // Half of the tries hit users that are there, the lead last; small accounts have few, and names are guessed.
     let guessed = ["admin", "deploy", "backup", "billing", "test", "dev", "ops", "root.user"];
-    let name = if i.is_multiple_of(2) || users.is_empty() { guessed[i / 2 % guessed.len()] } else { users[i / 2 % users.len()] };
+    let name = if i.is_multiple_of(2) || users.is_empty() {
+        guessed[i / 2 % guessed.len()]
+    } else {
+        users[i / 2 % users.len()]
+    };
     format!(r#"{{"type":"IAMUser","accountId":"{account}","accessKeyId":"","userName":"{name}"}}"#)
 }

@@ -6,8 +6,7 @@ use super::plots_more as more;
 /// A machine of an intruder, with a common program on it: no tool gives itself away by name.
 pub(super) const CLI: &str = "aws-cli/2.15.30 md/awscrt#0.19.19 ua/2.0 os/linux#6.5.0-21-generic md/arch#x86_64 lang/python#3.11.8 md/pyimpl#CPython cfg/retry-mode#standard md/installer#exe md/prompt#off";
 pub(super) const BOTO: &str = "Boto3/1.34.69 md/Botocore#1.34.69 ua/2.0 os/linux#6.5.0-21-generic md/arch#x86_64 lang/python#3.11.8 md/pyimpl#CPython cfg/retry-mode#legacy Botocore/1.34.69";
-pub(super) const BROWSER: &str =
-    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+pub(super) const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 
 pub(super) const fn lead(source: &'static str, name: &'static str) -> Beat {
     Beat::new(Who::Lead, source, name)
@@ -69,7 +68,8 @@ pub(super) fn of(scenario: Scenario) -> Plot {
 }
 
 const MACHINES: &str = r#"{"instancesSet":{"items":[{"imageId":"ami-$x","minCount":4,"maxCount":4,"keyName":"k1"}]},"instanceType":"m7i.4xlarge"}"#;
-const RAN: &str = r#"{"instancesSet":{"items":[{"instanceId":"i-$x","imageId":"ami-$x","instanceType":"m7i.4xlarge"}]}}"#;
+const RAN: &str =
+    r#"{"instancesSet":{"items":[{"instanceId":"i-$x","imageId":"ami-$x","instanceType":"m7i.4xlarge"}]}}"#;
 
 fn region() -> Vec<Beat> {
     let there = "ap-southeast-1";
@@ -96,11 +96,21 @@ fn spray() -> Vec<Beat> {
 
 fn denied() -> Vec<Beat> {
     let calls = [
-        ("iam", "ListUsers"), ("iam", "ListRoles"), ("iam", "ListPolicies"), ("iam", "GetAccountAuthorizationDetails"),
-        ("ec2", "DescribeInstances"), ("ec2", "DescribeVpcs"), ("rds", "DescribeDBInstances"),
-        ("lambda", "ListFunctions20150331"), ("secretsmanager", "ListSecrets"), ("ssm", "DescribeParameters"),
-        ("organizations", "DescribeOrganization"), ("ses", "GetSendQuota"), ("kms", "ListKeys"),
-        ("sns", "ListTopics"), ("dynamodb", "ListTables"),
+        ("iam", "ListUsers"),
+        ("iam", "ListRoles"),
+        ("iam", "ListPolicies"),
+        ("iam", "GetAccountAuthorizationDetails"),
+        ("ec2", "DescribeInstances"),
+        ("ec2", "DescribeVpcs"),
+        ("rds", "DescribeDBInstances"),
+        ("lambda", "ListFunctions20150331"),
+        ("secretsmanager", "ListSecrets"),
+        ("ssm", "DescribeParameters"),
+        ("organizations", "DescribeOrganization"),
+        ("ses", "GetSendQuota"),
+        ("kms", "ListKeys"),
+        ("sns", "ListTopics"),
+        ("dynamodb", "ListTables"),
     ];
     calls.iter().map(|(source, name)| asks(source, name).denied()).collect()
 }
@@ -109,7 +119,11 @@ fn hosts() -> Vec<Beat> {
     vec![
         asks("ec2", "DescribeInstances"),
         asks("ec2", "GetPasswordData").request(r#"{"instanceId":"i-$x"}"#).keeps().denied().times(14),
-        asks("ec2", "DescribeInstanceAttribute").request(r#"{"instanceId":"i-$x","attribute":"userData"}"#).keeps().denied().times(8),
+        asks("ec2", "DescribeInstanceAttribute")
+            .request(r#"{"instanceId":"i-$x","attribute":"userData"}"#)
+            .keeps()
+            .denied()
+            .times(8),
     ]
 }
 
@@ -121,7 +135,9 @@ fn secrets() -> Vec<Beat> {
     vec![
         asks("secretsmanager", "ListSecrets"),
         asks("secretsmanager", "GetSecretValue").request(r#"{"secretId":"prod/$h"}"#).times(28),
-        asks("ssm", "GetParametersByPath").request(r#"{"path":"/","recursive":true,"withDecryption":true}"#).times(2),
+        asks("ssm", "GetParametersByPath")
+            .request(r#"{"path":"/","recursive":true,"withDecryption":true}"#)
+            .times(2),
     ]
 }
 
@@ -153,7 +169,9 @@ fn network() -> Vec<Beat> {
         asks("sts", "GetCallerIdentity"),
         asks("iam", "ListRoles"),
         asks("secretsmanager", "GetSecretValue").request(r#"{"secretId":"prod/$h"}"#).times(3),
-        lead("iam", "CreateAccessKey").request(r#"{"userName":"svc-$W-sync"}"#).response(r#"{"accessKey":{"userName":"svc-$W-sync","accessKeyId":"$3","status":"Active"}}"#),
+        lead("iam", "CreateAccessKey")
+            .request(r#"{"userName":"svc-$W-sync"}"#)
+            .response(r#"{"accessKey":{"userName":"svc-$W-sync","accessKeyId":"$3","status":"Active"}}"#),
     ]
 }
 
@@ -163,7 +181,10 @@ fn instance() -> Vec<Beat> {
         asks("s3", "ListBuckets"),
         asks("ec2", "DescribeInstances"),
         asks("s3", "ListObjects").data().request(r#"{"list-type":"2","bucketName":"$b","prefix":""}"#),
-        asks("s3", "GetObject").data().request(r#"{"bucketName":"$b","key":"$w/customers-$n.csv"}"#).times(12),
+        asks("s3", "GetObject")
+            .data()
+            .request(r#"{"bucketName":"$b","key":"$w/customers-$n.csv"}"#)
+            .times(12),
     ]
 }
 
@@ -200,7 +221,9 @@ fn models() -> Vec<Beat> {
     vec![
         asks("bedrock", "ListFoundationModels"),
         asks("bedrock", "GetUseCaseForModelAccess"),
-        asks("bedrock", "GetFoundationModelAvailability").request(r#"{"modelId":"anthropic.claude-opus"}"#).times(2),
+        asks("bedrock", "GetFoundationModelAvailability")
+            .request(r#"{"modelId":"anthropic.claude-opus"}"#)
+            .times(2),
         asks("bedrock", "GetModelInvocationLoggingConfiguration"),
         lead("bedrock", "InvokeModel").request(r#"{"modelId":"anthropic.claude-opus"}"#).denied().times(3),
         lead("bedrock", "InvokeModel").request(r#"{"modelId":"anthropic.claude-sonnet"}"#).denied().times(2),
@@ -209,7 +232,9 @@ fn models() -> Vec<Beat> {
         lead("bedrock", "CreateFoundationModelAgreement"),
         lead("bedrock", "PutFoundationModelEntitlement"),
         lead("bedrock", "InvokeModel").request(r#"{"modelId":"anthropic.claude-opus"}"#).times(80),
-        lead("bedrock", "InvokeModelWithResponseStream").request(r#"{"modelId":"meta.llama3-70b"}"#).times(20),
+        lead("bedrock", "InvokeModelWithResponseStream")
+            .request(r#"{"modelId":"meta.llama3-70b"}"#)
+            .times(20),
     ]
 }
 
@@ -229,14 +254,20 @@ fn entry_point() -> Vec<Beat> {
         asks("ecr", "DescribeRepositories"),
         asks("secretsmanager", "GetSecretValue").request(r#"{"secretId":"$w/build-$X"}"#),
         asks("lambda", "GetFunction20150331v2").request(r#"{"functionName":"$w-handler"}"#).times(3),
-        lead("lambda", "UpdateFunctionCode20150331v2").request(r#"{"functionName":"$w-handler","publish":true}"#),
+        lead("lambda", "UpdateFunctionCode20150331v2")
+            .request(r#"{"functionName":"$w-handler","publish":true}"#),
     ]
 }
 
 fn bypass() -> Vec<Beat> {
     vec![
-        asks("s3", "GetObject").data().request(r#"{"bucketName":"$b","key":"$w/dt=$d/part-$n.parquet"}"#).times(8),
-        asks("secretsmanager", "GetSecretValue").request(r#"{"secretId":"arn:aws:secretsmanager:$r:$a:secret:$w/db-$X"}"#).times(2),
+        asks("s3", "GetObject")
+            .data()
+            .request(r#"{"bucketName":"$b","key":"$w/dt=$d/part-$n.parquet"}"#)
+            .times(8),
+        asks("secretsmanager", "GetSecretValue")
+            .request(r#"{"secretId":"arn:aws:secretsmanager:$r:$a:secret:$w/db-$X"}"#)
+            .times(2),
         asks("kms", "Decrypt").request(r#"{"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}"#).times(4),
     ]
 }
@@ -244,7 +275,10 @@ fn bypass() -> Vec<Beat> {
 fn exfiltration() -> Vec<Beat> {
     vec![
         asks("s3", "ListBuckets"),
-        asks("s3", "ListObjects").data().request(r#"{"list-type":"2","bucketName":"$B","prefix":""}"#).times(12),
+        asks("s3", "ListObjects")
+            .data()
+            .request(r#"{"list-type":"2","bucketName":"$B","prefix":""}"#)
+            .times(12),
         asks("s3", "GetObject").data().request(r#"{"bucketName":"$B","key":"customers/$u.csv"}"#).times(900),
     ]
 }

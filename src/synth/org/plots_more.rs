@@ -29,7 +29,8 @@ fn user_backdoor() -> Vec<Beat> {
         asks("iam", "ListUsers"),
         lead("iam", "CreateUser").request(r#"{"userName":"$2"}"#).response(MADE),
         lead("iam", "CreateAccessKey").request(r#"{"userName":"$2"}"#).response(KEY),
-        lead("iam", "AttachUserPolicy").request(r#"{"userName":"$2","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#),
+        lead("iam", "AttachUserPolicy")
+            .request(r#"{"userName":"$2","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#),
         Beat::new(Who::Made, "sts", "GetCallerIdentity").reads(),
         Beat::new(Who::Made, "s3", "ListBuckets").reads(),
     ]
@@ -38,10 +39,16 @@ fn user_backdoor() -> Vec<Beat> {
 fn key_pivot() -> Vec<Beat> {
     vec![
         asks("iam", "ListUsers"),
-        lead("iam", "CreateAccessKey").request(r#"{"userName":"$5"}"#).response(r#"{"accessKey":{"userName":"$5","accessKeyId":"$3","status":"Active"}}"#),
+        lead("iam", "CreateAccessKey")
+            .request(r#"{"userName":"$5"}"#)
+            .response(r#"{"accessKey":{"userName":"$5","accessKeyId":"$3","status":"Active"}}"#),
         Beat::new(Who::Other, "sts", "GetCallerIdentity").reads(),
         Beat::new(Who::Other, "s3", "ListBuckets").reads(),
-        Beat::new(Who::Other, "s3", "GetObject").reads().data().request(r#"{"bucketName":"$b","key":"$w/$n.parquet"}"#).times(5),
+        Beat::new(Who::Other, "s3", "GetObject")
+            .reads()
+            .data()
+            .request(r#"{"bucketName":"$b","key":"$w/$n.parquet"}"#)
+            .times(5),
         Beat::new(Who::Other, "iam", "ListUsers").reads(),
     ]
 }
@@ -51,7 +58,8 @@ fn role_backdoor() -> Vec<Beat> {
     vec![
         asks("iam", "ListRoles"),
         lead("iam", "UpdateAssumeRolePolicy").request(trust),
-        lead("iam", "AttachRolePolicy").request(r#"{"roleName":"$6","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#),
+        lead("iam", "AttachRolePolicy")
+            .request(r#"{"roleName":"$6","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#),
         Beat::new(Who::Foreign, "sts", "AssumeRole").reads(),
     ]
 }
@@ -84,8 +92,10 @@ fn passed_role() -> Vec<Beat> {
 fn user_data() -> Vec<Beat> {
     vec![
         asks("ec2", "DescribeInstanceAttribute").request(r#"{"instanceId":"$i","attribute":"userData"}"#),
-        lead("ec2", "StopInstances").request(r#"{"instancesSet":{"items":[{"instanceId":"$i"}]},"force":false}"#),
-        lead("ec2", "ModifyInstanceAttribute").request(r#"{"instanceId":"$i","userData":"<sensitiveDataRemoved>"}"#),
+        lead("ec2", "StopInstances")
+            .request(r#"{"instancesSet":{"items":[{"instanceId":"$i"}]},"force":false}"#),
+        lead("ec2", "ModifyInstanceAttribute")
+            .request(r#"{"instanceId":"$i","userData":"<sensitiveDataRemoved>"}"#),
         lead("ec2", "StartInstances").request(r#"{"instancesSet":{"items":[{"instanceId":"$i"}]}}"#),
     ]
 }

@@ -3,8 +3,8 @@
 use super::Org;
 use super::shift::{Call, Fate, NOBODY, Tool, What};
 use crate::hash::stable64_of;
-use crate::synth::cast::{Actor, Part};
 use crate::synth::calendar::{SLOT, disorder};
+use crate::synth::cast::{Actor, Part};
 use crate::synth::compose::{CLOSE, OPEN, RECORD_BYTES, write_planned};
 use crate::synth::dice::{Dice, Lane};
 use crate::synth::frame::{Fault, Frame, Piece};
@@ -192,13 +192,15 @@ impl Writer<'_> {
         let entry = &org.decks.entries[usize::from(deed)];
         let raw = &entry.raw;
         let region = org.region(call.region);
-        let scene = Scene { estate, region, time: call.time, actor, thing: usize::from(call.thing), extras: &[] };
+        let scene =
+            Scene { estate, region, time: call.time, actor, thing: usize::from(call.thing), extras: &[] };
         let fault = match call.fate {
             Fate::Denied => Some(("AccessDenied", Piece::Ready("Access Denied"), false)),
             Fate::Overloaded => Some(("ThrottlingException", Piece::Ready("Rate exceeded"), true)),
-            Fate::Usual => raw.fault.filter(|(often, ..)| dice.chance(*often)).map(|(_, code, _, keeps)| {
-                (code, Piece::Made(&entry.fault), keeps)
-            }),
+            Fate::Usual => raw
+                .fault
+                .filter(|(often, ..)| dice.chance(*often))
+                .map(|(_, code, _, keeps)| (code, Piece::Made(&entry.fault), keeps)),
         };
         let fault = fault.map(|(code, message, keeps_request)| Fault { code, message, keeps_request });
         match &fault {
@@ -231,7 +233,8 @@ impl Writer<'_> {
             who: who.map_or(Piece::Made(&entry.who), Piece::Ready),
             ip,
             agent,
-            endpoint: inside.then(|| estate.endpoints[actor.number as usize % estate.endpoints.len()].as_str()),
+            endpoint: inside
+                .then(|| estate.endpoints[actor.number as usize % estate.endpoints.len()].as_str()),
             console: console && call.tool == Tool::Own,
             source: raw.source,
             name: raw.name,

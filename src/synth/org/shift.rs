@@ -208,7 +208,12 @@ impl Shift<'_> {
                 self.dice.quantile(&[(0, 0), (9_500, 0), (9_900, 1), (10_000, 4)])
             };
             for i in 0..wrong {
-                self.push(Sitting { began: at, ..sitting }, at.before(Span(12 * (wrong - i))), What::Mistyped, 0);
+                self.push(
+                    Sitting { began: at, ..sitting },
+                    at.before(Span(12 * (wrong - i))),
+                    What::Mistyped,
+                    0,
+                );
             }
         }
         self.push(sitting, at, What::Opening(None), 0);
@@ -240,7 +245,11 @@ impl Shift<'_> {
         let alarms = *self.dice.pick(&[0, 0, 1, 1, 2, 3]);
         for _ in 0..alarms {
             let at = self.midnight().after(Span(self.dice.between(0, 86_399)));
-            let ip = *self.dice.pick(&[self.member.home_on(self.day), self.member.vpn, self.member.home_on(self.day)]);
+            let ip = *self.dice.pick(&[
+                self.member.home_on(self.day),
+                self.member.vpn,
+                self.member.home_on(self.day),
+            ]);
             let sitting = self.sit(at, ip);
             let mut t = at.after(Span(10));
             for _ in 0..self.dice.between(2, 6) {
@@ -253,7 +262,8 @@ impl Shift<'_> {
     /// The region of a call: home, mostly; another in use; and the one that was opened, once it is.
     pub(super) fn region(&mut self) -> u8 {
         let own = self.member.actor.region;
-        let open = self.happenings.openings.iter().any(|(d, a)| *d <= self.day && *a == self.member.actor.account);
+        let open =
+            self.happenings.openings.iter().any(|(d, a)| *d <= self.day && *a == self.member.actor.account);
         let team = self.member.team.is_multiple_of(2);
         if open && team && self.dice.chance(2_500) {
             return self.n_regions as u8;
@@ -276,6 +286,9 @@ impl Shift<'_> {
             What::Deed(deed) => {
                 if self.decks.entries[usize::from(*deed)].is_global {
                     region = 0;
+                }
+                if self.member.is_refused(*deed, self.day) {
+                    fate = Fate::Denied;
                 }
                 let outage = self.happenings.outages.iter().find(|o| o.hits(account, *deed, at));
                 if let Some(outage) = outage.filter(|_| !self.member.actor.part.is_person()) {

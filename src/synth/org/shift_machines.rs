@@ -9,7 +9,8 @@ use crate::time::{Span, Timestamp};
 const LEASE: i64 = 6 * 3_600;
 
 /// How busy the hours are for what serves people, against 10; the region's day.
-const TRAFFIC: [u64; 24] = [4, 3, 3, 3, 3, 4, 6, 8, 10, 11, 12, 12, 12, 12, 12, 12, 12, 11, 10, 9, 8, 7, 6, 5];
+const TRAFFIC: [u64; 24] =
+    [4, 3, 3, 3, 3, 4, 6, 8, 10, 11, 12, 12, 12, 12, 12, 12, 12, 11, 10, 9, 8, 7, 6, 5];
 
 impl Shift<'_> {
     /// Around the clock: each machine of the role in its own sessions.
@@ -57,7 +58,8 @@ impl Shift<'_> {
     /// Where a machine calls from: half of them through an endpoint of their network, the others through the gateway of
     /// their zone.
     fn machine_ip(&self, unit: u64) -> u32 {
-        let inside = matches!(self.member.actor.part, Part::Fleet | Part::Task) && self.index.is_multiple_of(2);
+        let inside =
+            matches!(self.member.actor.part, Part::Fleet | Part::Task) && self.index.is_multiple_of(2);
         if inside { 0x0A00_0000 | (unit >> 20) as u32 & 0x003F_FFFF } else { self.member.home }
     }
 
@@ -124,7 +126,8 @@ impl Shift<'_> {
         let each = (self.member.pace / n_polls).max(1);
         let midnight = self.midnight();
         for poll in 0..n_polls as i64 {
-            let at = midnight.after(Span(poll * 900 + i64::from(self.index) % 300 + self.dice.between(0, 20)));
+            let at =
+                midnight.after(Span(poll * 900 + i64::from(self.index) % 300 + self.dice.between(0, 20)));
             let began = at.floor(Span::HOUR).after(Span(i64::from(self.index) % 300));
             let sitting = Sitting { began, ip: self.member.home, tool: Tool::Own, unit: 0 };
             if poll % 4 == 0 {

@@ -65,7 +65,8 @@ impl Known {
         if week > 0 && self.weeks.insert(own | week as u64) {
             census.n_principal_weeks += 1;
         }
-        let mut is_new = |kind: u64, value: u64| u64::from(self.pairs.insert(own | kind << 28 | value) && week > 0);
+        let mut is_new =
+            |kind: u64, value: u64| u64::from(self.pairs.insert(own | kind << 28 | value) && week > 0);
         if let What::Deed(deed) = call.what {
             census.new_apis += is_new(0, u64::from(deed));
         }
