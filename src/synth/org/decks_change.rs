@@ -123,16 +123,16 @@ fn host_changes() -> Vec<Raw> {
 
 fn help_desk() -> Vec<Raw> {
     vec![
-        Raw::new("iam", "GetUser", 30).request(r#"{"userName":"$W.user"}"#),
-        Raw::new("iam", "ListMFADevices", 30).request(r#"{"userName":"$W.user"}"#),
-        write("iam", "UpdateLoginProfile", 3).request(r#"{"userName":"$W.user","passwordResetRequired":true}"#),
+        Raw::new("iam", "GetUser", 300).request(r#"{"userName":"$W.user"}"#),
+        Raw::new("iam", "ListMFADevices", 300).request(r#"{"userName":"$W.user"}"#),
+        write("iam", "UpdateLoginProfile", 30).request(r#"{"userName":"$W.user","passwordResetRequired":true}"#),
         write("iam", "DeactivateMFADevice", 1).request(r#"{"userName":"$W.user","serialNumber":"arn:aws:iam::$a:mfa/$W.user"}"#),
-        write("iam", "AddUserToGroup", 4).request(r#"{"userName":"$W.user","groupName":"developers"}"#),
-        write("iam", "RemoveUserFromGroup", 3).request(r#"{"userName":"$W.user","groupName":"developers"}"#),
+        write("iam", "AddUserToGroup", 40).request(r#"{"userName":"$W.user","groupName":"developers"}"#),
+        write("iam", "RemoveUserFromGroup", 30).request(r#"{"userName":"$W.user","groupName":"developers"}"#),
         write("iam", "CreateUser", 1).request(r#"{"userName":"contractor-$h"}"#).response(r#"{"user":{"path":"/","userName":"contractor-$h","userId":"AIDA$AQ","arn":"arn:aws:iam::$a:user/contractor-$h"}}"#),
-        write("identitystore", "CreateGroupMembership", 8).request(r#"{"identityStoreId":"$I"}"#),
-        write("sso", "CreateAccountAssignment", 5).request(r#"{"instanceArn":"arn:aws:sso:::instance/ssoins-$h","permissionSetArn":"arn:aws:sso:::permissionSet/ps-$h","targetId":"$a"}"#),
-        write("support", "AddCommunicationToCase", 4),
+        write("identitystore", "CreateGroupMembership", 80).request(r#"{"identityStoreId":"$I"}"#),
+        write("sso", "CreateAccountAssignment", 50).request(r#"{"instanceArn":"arn:aws:sso:::instance/ssoins-$h","permissionSetArn":"arn:aws:sso:::permissionSet/ps-$h","targetId":"$a"}"#),
+        write("support", "AddCommunicationToCase", 40),
     ]
 }
 
@@ -175,37 +175,37 @@ fn training() -> Vec<Raw> {
 
 fn infrastructure() -> Vec<Raw> {
     vec![
-        write("ec2", "CreateSecurityGroup", 10).request(r#"{"groupName":"$W-$h","groupDescription":"managed by terraform","vpcId":"$v"}"#).response(r#"{"groupId":"sg-$x"}"#),
-        write("ec2", "AuthorizeSecurityGroupIngress", 14)
+        write("ec2", "CreateSecurityGroup", 100).request(r#"{"groupName":"$W-$h","groupDescription":"managed by terraform","vpcId":"$v"}"#).response(r#"{"groupId":"sg-$x"}"#),
+        write("ec2", "AuthorizeSecurityGroupIngress", 140)
             .request(r#"{"groupId":"$g","ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":443,"toPort":443,"ipRanges":{"items":[{"cidrIp":"0.0.0.0/0"}]}}]}}"#),
-        write("ec2", "RevokeSecurityGroupIngress", 8).request(r#"{"groupId":"$g"}"#),
-        write("ec2", "CreateTags", 30).request(r#"{"resourcesSet":{"items":[{"resourceId":"$i"}]},"tagSet":{"items":[{"key":"ManagedBy","value":"terraform"}]}}"#),
-        write("ec2", "RunInstances", 5)
+        write("ec2", "RevokeSecurityGroupIngress", 80).request(r#"{"groupId":"$g"}"#),
+        write("ec2", "CreateTags", 300).request(r#"{"resourcesSet":{"items":[{"resourceId":"$i"}]},"tagSet":{"items":[{"key":"ManagedBy","value":"terraform"}]}}"#),
+        write("ec2", "RunInstances", 50)
             .request(r#"{"instancesSet":{"items":[{"imageId":"ami-$x","minCount":1,"maxCount":1}]},"instanceType":"m7g.large","iamInstanceProfile":{"name":"$W-instance"}}"#)
             .response(r#"{"instancesSet":{"items":[{"instanceId":"i-$x","imageId":"ami-$x","instanceType":"m7g.large"}]}}"#),
-        write("ec2", "CreateLaunchTemplateVersion", 12).request(r#"{"CreateLaunchTemplateVersionRequest":{"LaunchTemplateName":"$W"}}"#),
-        write("ec2", "DeleteSecurityGroup", 5).request(r#"{"groupId":"$g"}"#).fails(2_000, "Client.DependencyViolation", "resource has a dependent object"),
-        write("ecs", "RegisterTaskDefinition", 22).request(r#"{"family":"$W","cpu":"512","memory":"1024"}"#),
-        write("ecs", "UpdateService", 22).request(r#"{"service":"$W","cluster":"main","taskDefinition":"$W:$n"}"#),
-        write("lambda", "UpdateFunctionConfiguration20150331v2", 10).request(r#"{"functionName":"$W-handler","memorySize":512}"#),
-        write("lambda", "CreateFunction20150331", 4).request(r#"{"functionName":"$W-$h","runtime":"python3.13","role":"arn:aws:iam::$a:role/$W-fn"}"#),
-        write("lambda", "AddPermission20150331v2", 5).request(r#"{"functionName":"$W-handler","statementId":"from-events","action":"lambda:InvokeFunction","principal":"events.amazonaws.com","sourceArn":"arn:aws:events:$r:$a:rule/$W-nightly"}"#),
-        write("s3", "PutBucketVersioning", 4).request(r#"{"bucketName":"$B","versioning":"","VersioningConfiguration":{"Status":"Enabled"}}"#).resources(BUCKET).additional(S3_READ),
-        write("s3", "PutBucketPolicy", 4).request(r#"{"bucketName":"$B","policy":"","bucketPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::$B/*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}}"#).resources(BUCKET).additional(S3_READ),
-        write("s3", "PutBucketPublicAccessBlock", 3).request(r#"{"bucketName":"$B","publicAccessBlock":"","PublicAccessBlockConfiguration":{"RestrictPublicBuckets":true,"BlockPublicPolicy":true,"BlockPublicAcls":true,"IgnorePublicAcls":true}}"#).resources(BUCKET).additional(S3_READ),
-        write("s3", "PutBucketLifecycle", 3).request(r#"{"bucketName":"$B","lifecycle":"","LifecycleConfiguration":{"Rule":{"ID":"old","Status":"Enabled","Expiration":{"Days":90}}}}"#).resources(BUCKET).additional(S3_READ),
-        write("monitoring", "PutMetricAlarm", 16).request(r#"{"alarmName":"$W-errors"}"#),
-        write("monitoring", "DeleteAlarms", 4).request(r#"{"alarmNames":["$W-old"]}"#),
-        write("logs", "PutRetentionPolicy", 8).request(r#"{"logGroupName":"/app/$W","retentionInDays":90}"#),
-        write("events", "PutRule", 6).request(r#"{"name":"$W-nightly"}"#),
-        write("route53", "ChangeResourceRecordSets", 10).request(r#"{"hostedZoneId":"Z$A"}"#),
-        write("rds", "ModifyDBInstance", 4).request(r#"{"dBInstanceIdentifier":"$W-db","backupRetentionPeriod":14,"applyImmediately":false}"#),
-        write("kms", "CreateKey", 1).request(r#"{"description":"$W"}"#),
-        write("kms", "CreateAlias", 1).request(r#"{"aliasName":"alias/$W","targetKeyId":"$Y"}"#),
-        write("cloudtrail", "UpdateTrail", 1)
+        write("ec2", "CreateLaunchTemplateVersion", 120).request(r#"{"CreateLaunchTemplateVersionRequest":{"LaunchTemplateName":"$W"}}"#),
+        write("ec2", "DeleteSecurityGroup", 50).request(r#"{"groupId":"$g"}"#).fails(2_000, "Client.DependencyViolation", "resource has a dependent object"),
+        write("ecs", "RegisterTaskDefinition", 220).request(r#"{"family":"$W","cpu":"512","memory":"1024"}"#),
+        write("ecs", "UpdateService", 220).request(r#"{"service":"$W","cluster":"main","taskDefinition":"$W:$n"}"#),
+        write("lambda", "UpdateFunctionConfiguration20150331v2", 100).request(r#"{"functionName":"$W-handler","memorySize":512}"#),
+        write("lambda", "CreateFunction20150331", 40).request(r#"{"functionName":"$W-$h","runtime":"python3.13","role":"arn:aws:iam::$a:role/$W-fn"}"#),
+        write("lambda", "AddPermission20150331v2", 50).request(r#"{"functionName":"$W-handler","statementId":"from-events","action":"lambda:InvokeFunction","principal":"events.amazonaws.com","sourceArn":"arn:aws:events:$r:$a:rule/$W-nightly"}"#),
+        write("s3", "PutBucketVersioning", 40).request(r#"{"bucketName":"$B","versioning":"","VersioningConfiguration":{"Status":"Enabled"}}"#).resources(BUCKET).additional(S3_READ),
+        write("s3", "PutBucketPolicy", 40).request(r#"{"bucketName":"$B","policy":"","bucketPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::$B/*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}}"#).resources(BUCKET).additional(S3_READ),
+        write("s3", "PutBucketPublicAccessBlock", 30).request(r#"{"bucketName":"$B","publicAccessBlock":"","PublicAccessBlockConfiguration":{"RestrictPublicBuckets":true,"BlockPublicPolicy":true,"BlockPublicAcls":true,"IgnorePublicAcls":true}}"#).resources(BUCKET).additional(S3_READ),
+        write("s3", "PutBucketLifecycle", 30).request(r#"{"bucketName":"$B","lifecycle":"","LifecycleConfiguration":{"Rule":{"ID":"old","Status":"Enabled","Expiration":{"Days":90}}}}"#).resources(BUCKET).additional(S3_READ),
+        write("monitoring", "PutMetricAlarm", 160).request(r#"{"alarmName":"$W-errors"}"#),
+        write("monitoring", "DeleteAlarms", 40).request(r#"{"alarmNames":["$W-old"]}"#),
+        write("logs", "PutRetentionPolicy", 80).request(r#"{"logGroupName":"/app/$W","retentionInDays":90}"#),
+        write("events", "PutRule", 60).request(r#"{"name":"$W-nightly"}"#),
+        write("route53", "ChangeResourceRecordSets", 100).request(r#"{"hostedZoneId":"Z$A"}"#),
+        write("rds", "ModifyDBInstance", 40).request(r#"{"dBInstanceIdentifier":"$W-db","backupRetentionPeriod":14,"applyImmediately":false}"#),
+        write("kms", "CreateKey", 10).request(r#"{"description":"$W"}"#),
+        write("kms", "CreateAlias", 10).request(r#"{"aliasName":"alias/$W","targetKeyId":"$Y"}"#),
+        write("cloudtrail", "UpdateTrail", 10)
             .request(r#"{"name":"arn:aws:cloudtrail:$r:$a:trail/org-trail","isMultiRegionTrail":true,"includeGlobalServiceEvents":true,"enableLogFileValidation":true}"#),
         write("ec2", "DeleteFlowLogs", 1).request(r#"{"DeleteFlowLogsRequest":{"FlowLogId":{"tag":1,"content":"fl-$x"}}}"#),
-        write("config", "PutConfigRule", 2).request(r#"{"configRule":{"configRuleName":"$W-encrypted"}}"#),
+        write("config", "PutConfigRule", 20).request(r#"{"configRule":{"configRuleName":"$W-encrypted"}}"#),
     ]
 }
 

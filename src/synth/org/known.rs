@@ -1,12 +1,13 @@
 //! What the organisation knows of itself: the configuration and the suppressions that its security team would have
 //! written.
 
+use std::collections::BTreeSet;
+
 use super::member::VENDORS;
-use super::trade::TRADES;
 use super::{Org, REGIONS};
 
-/// Jobs that do night after night what attacks do once, and the detectors that speak of it.
-const STANDING: [(&str, &[&str], &str); 7] = [
+/// Jobs that do day after day what attacks do once, and the detectors that speak of it; for people, by permission set.
+const STANDING: [(&str, &[&str], &str); 9] = [
     ("batch", &["data-exported-to-bucket"], "the nightly feed of the data lake"),
     ("backup", &["backup-destroyed"], "removes snapshots that have reached their age"),
     ("key-rotation", &["access-key-created-for-another-user"], "rotates the keys of service users"),
@@ -30,6 +31,16 @@ const STANDING: [(&str, &[&str], &str); 7] = [
         "hands tokens to partners",
     ),
     ("SecurityAudit", &["guardduty-findings-archived"], "analysts close findings in GuardDuty"),
+    (
+        "HelpDesk",
+        &["login-profile-set-for-another-user", "iam-user-created"],
+        "makes users and sets passwords",
+    ),
+    (
+        "DataScience",
+        &["costly-instances-launched", "role-passed-to-compute"],
+        "trains models on accelerators",
+    ),
 ];
 
 /// The configuration: accounts, vendors, regions, networks and scanners.
@@ -47,22 +58,24 @@ pub(super) fn config(org: &Org) -> String {
     )
 }
 
-/// The suppressions: one for each kind of standing job.
+/// The suppressions: one for each kind of standing job, and for people's one for each role.
 pub(super) fn suppressions(org: &Org) -> String {
     let (year, month, day, ..) = org.midnight(org.n_days() + 30).civil();
     let mut out = String::new();
     for (trade, detectors, reason) in STANDING {
-        debug_assert!(TRADES.iter().any(|t| t.name == trade), "{trade}");
         let names: Vec<String> = detectors.iter().map(|d| format!("\"{d}\"")).collect();
-        let principal = if trade == "SecurityAudit" { None } else { Some(format!("*-{trade}-*")) };
-        for detector in names {
-            out.push_str(&format!("[[suppress]]\ndetector = {detector}\n"));
-            match &principal {
-                Some(principal) => out.push_str(&format!("principal = \"{principal}\"\n")),
-                None => out.push_str("entry_point = \"console\"\n"),
-            }
+        let of = org.members.iter().filter(|member| member.trade().name == trade);
+        let patterns: BTreeSet<String> = of
+            .map(|member| match member.trade().is_person() {
+                true => format!("{}:*", member.actor.id),
+                false => format!("*-{trade}-*"),
+            })
+            .collect();
+        debug_assert!(!patterns.is_empty(), "there is somebody of every trade: {trade}");
+        for pattern in patterns {
             out.push_str(&format!(
-                "owner = \"security\"\nreason = \"{reason}\"\nexpires = \"{year:04}-{month:02}-{day:02}\"\n\n"
+                "[[suppress]]\ndetector = [{}]\nprincipal = \"{pattern}\"\nowner = \"security\"\nreason = \"{reason}\"\nexpires = \"{year:04}-{month:02}-{day:02}\"\n\n",
+                names.join(", ")
             ));
         }
     }

@@ -106,6 +106,20 @@ impl Noise {
         let since = org.plan().start.0 + LEARNED * 86_400;
         alerts.retain(|alert| alert.first_seen.0 >= since);
         let loud = || alerts.iter().filter(|a| is_loud(a) && a.kind == Kind::Alert);
+        if number("DETAILS", 0) > 0 {
+            for a in loud() {
+                let name = a.principal.name.as_deref().unwrap_or("");
+                eprintln!(
+                    "    {} {} {} {name} {} x{} {:?}",
+                    a.first_seen,
+                    a.detector.name,
+                    a.outcome.name(),
+                    a.principal.id,
+                    a.count,
+                    a.reasons.first()
+                );
+            }
+        }
         let mut by_week = BTreeMap::new();
         for alert in loud() {
             *by_week.entry((alert.first_seen.0 - org.plan().start.0) / (7 * 86_400)).or_default() += 1;
