@@ -126,6 +126,8 @@ pub(super) struct Decks {
     pub(super) entries: Vec<Entry>,
     /// Where each deck begins; one more than there are decks.
     begins: Vec<usize>,
+    /// The call by which an agent on a host says that it lives.
+    pub(super) heartbeat: u16,
 }
 
 impl Decks {
@@ -135,7 +137,9 @@ impl Decks {
             entries.extend(deck.raws().into_iter().map(Entry::new));
             begins.push(entries.len());
         }
-        Decks { entries, begins }
+        let is_heartbeat = |entry: &Entry| entry.raw.name == "UpdateInstanceInformation";
+        let heartbeat = entries.iter().rposition(is_heartbeat).unwrap_or(0) as u16;
+        Decks { entries, begins, heartbeat }
     }
 
     /// The calls of a deck, as indices.

@@ -25,6 +25,8 @@ pub(super) struct Happenings {
     pub(super) outages: Vec<Outage>,
     /// (day, account): from then on the account is at work in the region that is opened.
     pub(super) openings: Vec<(i64, usize)>,
+    /// (day, account): from then on its gateways have other addresses.
+    pub(super) moves: Vec<(i64, usize)>,
     /// (day, account): the passwords of its users have run out.
     pub(super) expiries: Vec<(i64, usize)>,
 }
@@ -53,7 +55,8 @@ pub(super) fn plan(
         }
     }
     take_up(n_days, decks, members, &mut dice);
-    let mut happenings = Happenings { outages: Vec::new(), openings: Vec::new(), expiries: Vec::new() };
+    let mut happenings =
+        Happenings { outages: Vec::new(), openings: Vec::new(), moves: Vec::new(), expiries: Vec::new() };
     for account in 0..n_accounts {
         for week in 0..n_weeks {
             let day = week * 7 + dice.between(0, 6);
@@ -66,6 +69,9 @@ pub(super) fn plan(
         }
         if dice.chance(3_000) {
             happenings.openings.push((dice.between(3, n_days.max(4)), account));
+        }
+        if dice.chance(2_000) {
+            happenings.moves.push((dice.between(1, n_days.max(4)), account));
         }
         // Every ninety days, on a working day.
         let due = dice.between(0, 89);

@@ -273,7 +273,14 @@ impl Player {
             (_, there) => there,
         };
         let actor = self.actor(org);
-        let scene = Scene { estate, region, time: at, actor: &actor, thing: i, extras: &self.extras };
+        let scene = Scene {
+            estate,
+            region,
+            time: at,
+            actor: &actor,
+            thing: if beat.times > 1 { i } else { self.lead as usize },
+            extras: &self.extras,
+        };
         let dice = &mut self.dice;
         let mut filled = |json: &str| text(|page| Template::new(json).write(page, dice, &scene));
         let (request, response) = (filled(beat.request), filled(beat.response));

@@ -20,6 +20,7 @@ impl Shift<'_> {
         let n = if week_end { n * 7 / 10 } else { n }.max(2);
         let midnight = self.midnight();
         let mut opened: Vec<(u64, i64)> = Vec::new();
+        self.beat(midnight, &mut opened);
         for _ in 0..n {
             let hour = loop {
                 let hour = self.dice.below(24);
@@ -28,26 +29,53 @@ impl Shift<'_> {
                 }
             };
             let at = midnight.after(Span(hour * 3_600 + self.dice.between(0, 3_599)));
-            let unit = self.unit();
-            let lease = (at.0 - midnight.0) / LEASE;
-            let began = midnight.after(Span(lease * LEASE)).after(Span((unit % 600) as i64));
-            let sitting = Sitting { began, ip: self.machine_ip(unit), tool: Tool::Own, unit };
-            if self.member.actor.part != Part::ServiceUser && !opened.contains(&(unit, lease)) {
-                opened.push((unit, lease));
-                self.push(sitting, began, What::Opening(None), 0);
-            }
-            let at = at.max(began.after(Span(1)));
+            let nth = self.dice.below(self.member.fleet);
+            let sitting = self.lease(self.unit(nth), at, midnight, &mut opened);
+            let at = at.max(sitting.began.after(Span(1)));
             let deed = self.member.pick(self.decks, self.day, &mut self.dice);
             let thing = self.dice.below(2) as u16 + self.index as u16 % 97;
             self.push(sitting, at, What::Deed(deed), thing);
         }
     }
 
+    /// The agent of each host says every half hour that it lives.
+    fn beat(&mut self, midnight: Timestamp, opened: &mut Vec<(u64, i64)>) {
+        if self.member.actor.part != Part::Fleet {
+            return;
+        }
+        for nth in 0..self.member.fleet {
+            let unit = self.unit(nth);
+            for half_hour in 0..48 {
+                let at = midnight.after(Span(half_hour * 1_800 + (unit % 1_700) as i64));
+                let sitting = self.lease(unit, at, midnight, opened);
+                let deed = What::Deed(self.decks.heartbeat);
+                self.push(sitting, at.max(sitting.began.after(Span(1))), deed, 0);
+            }
+        }
+    }
+
+    /// The credentials that a machine has at a time; the first call with them is preceded by their issue.
+    fn lease(
+        &mut self,
+        unit: u64,
+        at: Timestamp,
+        midnight: Timestamp,
+        opened: &mut Vec<(u64, i64)>,
+    ) -> Sitting {
+        let lease = (at.0 - midnight.0) / LEASE;
+        let began = midnight.after(Span(lease * LEASE)).after(Span((unit % 600) as i64));
+        let sitting = Sitting { began, ip: self.machine_ip(unit), tool: Tool::Own, unit };
+        if self.member.actor.part != Part::ServiceUser && !opened.contains(&(unit, lease)) {
+            opened.push((unit, lease));
+            self.push(sitting, began, What::Opening(None), 0);
+        }
+        sitting
+    }
+
     /// One of the role's machines. Where there are several, some are replaced every day.
-    fn unit(&mut self) -> u64 {
+    fn unit(&self, nth: u64) -> u64 {
         match self.member.actor.part {
             Part::Fleet | Part::Task => {
-                let nth = self.dice.below(self.member.fleet);
                 let lives = if nth % 2 == 0 { 9 } else { 1 };
                 stable64_of(&[&self.member.actor.name, &nth.to_string(), &(self.day / lives).to_string()]) | 1
             }
@@ -55,12 +83,24 @@ impl Shift<'_> {
         }
     }
 
-    /// Where a machine calls from: half of them through an endpoint of their network, the others through the gateway of
-    /// their zone.
+    /// Where a machine calls from: half of them through an endpoint of their network, some with an address of their own,
+    /// the others through the gateway of their zone.
     fn machine_ip(&self, unit: u64) -> u32 {
-        let inside =
-            matches!(self.member.actor.part, Part::Fleet | Part::Task) && self.index.is_multiple_of(2);
-        if inside { 0x0A00_0000 | (unit >> 20) as u32 & 0x003F_FFFF } else { self.member.home }
+        let part = self.member.actor.part;
+        if matches!(part, Part::Fleet | Part::Task) && self.index.is_multiple_of(2) {
+            return 0x0A00_0000 | (unit >> 20) as u32 & 0x003F_FFFF;
+        }
+        if part == Part::Fleet && self.index % 7 == 3 {
+            return 0xF600_0000 | (unit % 40) as u32 * 0x1_0000 | (unit >> 20) as u32 & 0xFFFF;
+        }
+        let account = self.member.actor.account;
+        let has_moved = self.happenings.moves.iter().any(|(day, a)| *day <= self.day && *a == account);
+        match part {
+            Part::Fleet | Part::Task | Part::Function if has_moved => {
+                0xF700_0000 | (account as u32 % 200) << 16 | self.member.home & 0xFFFF
+            }
+            _ => self.member.home,
+        }
     }
 
     /// All at one hour, in one session.
