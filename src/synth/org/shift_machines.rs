@@ -88,7 +88,9 @@ impl Shift<'_> {
     fn machine_ip(&self, unit: u64) -> u32 {
         let part = self.member.actor.part;
         if matches!(part, Part::Fleet | Part::Task) && self.index.is_multiple_of(2) {
-            return 0x0A00_0000 | (unit >> 20) as u32 & 0x003F_FFFF;
+            // One network of 16 bits an account.
+            let account = self.member.actor.account as u32 % 64;
+            return 0x0A00_0000 | account << 16 | (unit >> 20) as u32 & 0xFFFF;
         }
         if part == Part::Fleet && self.index % 7 == 3 {
             return 0xF600_0000 | (unit % 40) as u32 * 0x1_0000 | (unit >> 20) as u32 & 0xFFFF;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trailhound::alert::{Alert, Kind};
 use trailhound::engine::Engine;
-use trailhound::synth::{Mark, Org, OrgPlan, Plant, Scenario};
+use trailhound::synth::{Form, Mark, Org, OrgPlan, Plant, Scenario};
 
 use super::{House, by_detector, feed, is_loud, settings};
 
@@ -106,20 +106,6 @@ impl Noise {
         let since = org.plan().start.0 + LEARNED * 86_400;
         alerts.retain(|alert| alert.first_seen.0 >= since);
         let loud = || alerts.iter().filter(|a| is_loud(a) && a.kind == Kind::Alert);
-        if number("DETAILS", 0) > 0 {
-            for a in loud() {
-                let name = a.principal.name.as_deref().unwrap_or("");
-                eprintln!(
-                    "    {} {} {} {name} {} x{} {:?}",
-                    a.first_seen,
-                    a.detector.name,
-                    a.outcome.name(),
-                    a.principal.id,
-                    a.count,
-                    a.reasons.first()
-                );
-            }
-        }
         let mut by_week = BTreeMap::new();
         for alert in loud() {
             *by_week.entry((alert.first_seen.0 - org.plan().start.0) / (7 * 86_400)).or_default() += 1;
@@ -162,6 +148,37 @@ fn the_world_is_hard_to_be_quiet_in() {
 
 fn number(name: &str, or: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
+}
+
+/// Scenarios that no detector finds in their fast form yet.
+const UNFOUND: [&str; 5] =
+    ["b09-foreign-caller", "b13b-mail", "b16-entry-point", "b19-exfiltration", "b20-silence"];
+
+/// Three seeds, all of them told. Bars hold over all together: a small world has few records, and one alert is much.
+#[test]
+fn a_fortnight_learned_the_world_is_quiet_and_what_is_fast_is_found() {
+    let (mut n_records, mut n_loud) = (0, 0);
+    for seed in 1..=3 {
+        let noise = Noise::of(seed, 120, 3);
+        println!(
+            "seed {seed}: {} loud in {} records: {:?}",
+            noise.n_loud, noise.n_records, noise.by_detector
+        );
+        (n_records, n_loud) = (n_records + noise.n_records, n_loud + noise.n_loud);
+    }
+    let a_million = n_loud as f64 * 1e6 / n_records as f64;
+    assert!(a_million <= 20.0, "{a_million:.0} alerts a million benign records, {n_loud} in {n_records}");
+    let fast = |plant: &Plant| plant.form == Form::Fast && plant.scenario != Scenario::B14Dormant;
+    let plants: Vec<Plant> = Plant::all().into_iter().filter(fast).collect();
+    let mut missed: Vec<&str> = Vec::new();
+    for found in plant(1, 250, &plants, 13) {
+        println!("{}: {:?} / {:?}", found.mark.scenario, found.loud, found.soft);
+        if found.loud.is_empty() {
+            missed.push(found.mark.scenario);
+        }
+    }
+    missed.retain(|name| !UNFOUND.contains(name));
+    assert!(missed.is_empty(), "missed: {missed:?}");
 }
 
 /// `PRINCIPALS=400 WEEKS=8 SEEDS=3 cargo test --release --test it -- --ignored --nocapture how_quiet_and_how_sharp`
