@@ -22,3 +22,4 @@ mod synth;
 mod tidy;
 mod watch;
 mod windows;
+mod world;
