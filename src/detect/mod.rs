@@ -11,4 +11,5 @@ pub mod link;
 pub mod load;
 pub mod names;
 pub mod policy;
+pub mod risk;
 pub mod window;
