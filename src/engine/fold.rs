@@ -11,6 +11,7 @@ use super::quiet::{Emission, Lines, News, Quiet};
 use super::rounds;
 use super::scanned::{Line, Scanned};
 use super::sequence::{Held, Pace, Released, Sequencer};
+use super::step::Placed;
 use super::windows::Windows;
 use super::wiring::Wiring;
 use crate::alert::{Alert, Incident};
@@ -117,39 +118,6 @@ pub struct Step {
     pub watermark: Timestamp,
 }
 
-/// An incident among the alerts of a step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Placed {
-    /// How many alerts of the step come before it.
-    pub after: usize,
-    /// The incident.
-    pub incident: Incident,
-}
-
-/// What leaves the engine: one line for whoever reads along.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Document<'a> {
-    /// An alert.
-    Alert(&'a Alert),
-    /// An incident.
-    Incident(&'a Incident),
-}
-
-impl Step {
-    /// Alerts and incidents in the one order that they have, whatever the steps.
-    pub fn documents(&self) -> impl Iterator<Item = Document<'_>> {
-        let mut incidents = self.incidents.iter().peekable();
-        let mut alerts = self.alerts.iter().enumerate().peekable();
-        std::iter::from_fn(move || {
-            let at = alerts.peek().map_or(usize::MAX, |(i, _)| *i);
-            if let Some(placed) = incidents.next_if(|placed| placed.after <= at) {
-                return Some(Document::Incident(&placed.incident));
-            }
-            alerts.next().map(|(_, alert)| Document::Alert(alert))
-        })
-    }
-}
-
 /// An object whose effects are in the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absorbed {
@@ -211,8 +179,8 @@ pub struct Fold {
     /// What memories that were replaced had let go.
     evicted_before: Evictions,
     released: Vec<Released>,
-    emitted: Vec<Emission>,
-    noticed: Vec<Notice>,
+    pub(super) emitted: Vec<Emission>,
+    pub(super) noticed: Vec<Notice>,
 }
 
 /// How many events are folded at once; only memory depends on it.
@@ -467,22 +435,6 @@ impl Fold {
         step.tally = self.tally.clone();
         step.watermark = watermark;
         step
-    }
-}
-
-impl Fold {
-    /// Puts what is to leave in its order.
-    fn write(&mut self, step: &mut Step) {
-        let mut emitted = std::mem::take(&mut self.emitted);
-        emitted.sort_by(Emission::in_order);
-        let mut noticed = std::mem::take(&mut self.noticed);
-        noticed.sort_by(Notice::in_order);
-        let placed = noticed.into_iter().map(|Notice { place, incident }| {
-            let after = emitted.partition_point(|emission| emission.place <= place);
-            Placed { after, incident }
-        });
-        step.incidents = placed.collect();
-        step.alerts = emitted.into_iter().map(|emission| emission.alert).collect();
     }
 }
 

@@ -85,7 +85,10 @@ pub(super) fn incident(
         alerts: members.iter().map(|hit| hash::id_text(hit.alert)).collect(),
         detectors: sorted(members.iter().map(|hit| hit.detector.as_str()), usize::MAX),
         tactics: subject.tactics().names().map(str::to_owned).collect(),
-        techniques: sorted(members.iter().flat_map(|hit| hit.techniques.iter().map(String::as_str)), usize::MAX),
+        techniques: sorted(
+            members.iter().flat_map(|hit| hit.techniques.iter().map(String::as_str)),
+            usize::MAX,
+        ),
         timeline: timeline(members),
         reasons: reasons(subject, state, merged_into, &settings.risk),
     }
@@ -128,8 +131,11 @@ fn reasons(
     merged_into: Option<&str>,
     settings: &RiskSettings,
 ) -> Vec<String> {
-    let mut reasons = vec![headline(subject, settings), opening(subject, settings), gravest(subject)];
+    let mut reasons = vec![headline(subject, settings), gravest(subject)];
+    let tactics: Vec<String> = subject.tactics().names().map(|tactic| tactic.replace('-', " ")).collect();
+    reasons.extend((!tactics.is_empty()).then(|| format!("tactics: {}", tactics.join(", "))));
     reasons.extend(acted_as(subject));
+    reasons.push(opening(subject, settings));
     let refused = subject.members.iter().filter(|hit| hit.outcome == Outcome::Denied).count();
     if refused > 0 {
         let n = subject.members.len();
@@ -165,7 +171,7 @@ fn reasons(
     reasons
 }
 
-/// `user alice: 7 alerts of 5 detectors within 3h 12m came to a risk of 152`.
+/// `user alice: 7 alerts of 5 detectors within 3h 12m, risk 152`.
 fn headline(subject: &Subject<'_>, settings: &RiskSettings) -> String {
     let count = subject.count();
     let n_detectors = subject.members.iter().map(|hit| &hit.detector).collect::<BTreeSet<_>>().len();
@@ -182,15 +188,13 @@ fn headline(subject: &Subject<'_>, settings: &RiskSettings) -> String {
             settings.fleet_window,
         );
     }
-    let who = &subject.suspect.identity;
+    let who = titled(&subject.suspect.identity);
     match count {
-        1 => format!("{} {}: 1 alert, risk {risk}", who.kind, name(who)),
-        _ => format!(
-            "{} {}: {alerts} of {} within {within}, risk {risk}",
-            who.kind,
-            name(who),
-            plural(n_detectors as u64, "detector"),
-        ),
+        1 => format!("{who}: 1 alert, risk {risk}"),
+        _ => {
+            let detectors = plural(n_detectors as u64, "detector");
+            format!("{who}: {alerts} of {detectors} within {within}, risk {risk}")
+        }
     }
 }
 
@@ -231,9 +235,7 @@ fn gravest(subject: &Subject<'_>) -> String {
     if rest > 0 {
         words.push(format!("and {rest} more"));
     }
-    let tactics: Vec<String> = subject.tactics().names().map(|tactic| tactic.replace('-', " ")).collect();
-    let tactics = if tactics.is_empty() { String::new() } else { format!("; tactics: {}", tactics.join(", ")) };
-    format!("gravest: {}{tactics}", words.join(", "))
+    format!("gravest: {}", words.join(", "))
 }
 
 /// By which principals, where these are others than the actor.
@@ -243,13 +245,18 @@ fn acted_as(subject: &Subject<'_>) -> Option<String> {
     if others.is_empty() {
         return None;
     }
-    let mut words: Vec<String> =
-        others.iter().take(NAMED_MAX).map(|p| format!("{} {}", p.kind, name(p))).collect();
+    let mut words: Vec<String> = others.iter().take(NAMED_MAX).map(|p| titled(p)).collect();
     if others.len() > NAMED_MAX {
         words.push(format!("{} more", others.len() - NAMED_MAX));
     }
     let verb = if subject.suspect.is_fleet { "calls of" } else { "acted as" };
     Some(format!("{verb} {}", words.join(", ")))
+}
+
+/// `user alice`, and `root`.
+fn titled(identity: &Identity) -> String {
+    let name = name(identity);
+    if name == identity.kind { name.to_owned() } else { format!("{} {name}", identity.kind) }
 }
 
 fn name(identity: &Identity) -> &str {

@@ -35,6 +35,7 @@ pub mod scanned;
 pub mod sequence;
 pub mod shards;
 pub mod snapshot;
+pub mod step;
 pub mod windows;
 pub mod wiring;
 
@@ -43,6 +44,7 @@ pub use lines::Admission;
 pub use quiet::Lines;
 pub use scanned::Census;
 pub use snapshot::StateError;
+pub use step::{Document, Placed};
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fleets::Fleet;
+use super::fleets::{Fleet, RECENT_MAX, Seen};
 use super::incidents::Incidents;
 use super::saved::{COUNT_MAX, time};
 use super::saved_event::{SavedIdentity, named};
@@ -20,15 +20,16 @@ use crate::time::Timestamp;
 const RISK_MAX: f64 = 1e9;
 /// The most techniques of an alert that are taken over.
 const TECHNIQUES_MAX: usize = 64;
-/// The most actors that a fleet in the making has, whatever a damaged file says.
-const RECENT_MAX: usize = 1_000;
 
 /// The round of risk.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SavedIncidents {
     suspects: Vec<SavedSuspect>,
-    fleets: Vec<(String, Vec<(i64, u128)>, Option<i64>)>,
+    fleets: Vec<(String, Vec<SavedSeen>, Option<SavedSeen>)>,
 }
+
+/// Turn, event time and actor.
+type SavedSeen = (i64, i64, u128);
 
 #[derive(Serialize, Deserialize)]
 struct SavedSuspect {
@@ -105,8 +106,8 @@ impl SavedIncidents {
             before: suspect.before.clone(),
         });
         let fleets = incidents.fleets.entries().map(|(detector, fleet)| {
-            let recent = fleet.recent.iter().map(|(turn, actor)| (turn.0, *actor)).collect();
-            (detector.clone(), recent, fleet.last.map(|last| last.0))
+            let saved = |seen: &Seen| (seen.turn.0, seen.time.0, seen.actor);
+            (detector.clone(), fleet.recent.iter().map(saved).collect(), fleet.last.as_ref().map(saved))
         });
         SavedIncidents { suspects: suspects.collect(), fleets: fleets.collect() }
     }
@@ -126,8 +127,9 @@ impl SavedIncidents {
             (saved.key, time(saved.turn), suspect)
         });
         let fleets = self.fleets.into_iter().map(|(detector, recent, last)| {
-            let recent = recent.into_iter().take(RECENT_MAX).map(|(turn, actor)| (time(turn), actor));
-            (detector, Fleet { recent: recent.collect(), last: last.map(time) })
+            let seen = |(turn, at, actor)| Seen { turn: time(turn), time: time(at), actor };
+            let recent = recent.into_iter().take(RECENT_MAX).map(seen).collect();
+            (detector, Fleet { recent, last: last.map(seen) })
         });
         (suspects, fleets)
     }

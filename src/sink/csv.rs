@@ -127,7 +127,8 @@ fn cells(alert: &Alert) -> [String; HEADER.len()] {
 /// An incident's row: what only an alert has stays empty, and the detectors stand where the alert has its one.
 fn incident_cells(incident: &Incident) -> [String; HEADER.len()] {
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
-    let principals = |f: fn(&Identity) -> &str| incident.principals.iter().map(f).collect::<Vec<_>>().join("; ");
+    let principals =
+        |f: fn(&Identity) -> &str| incident.principals.iter().map(f).collect::<Vec<_>>().join("; ");
     [
         incident.time.to_string(),
         incident.severity.to_string(),

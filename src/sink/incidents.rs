@@ -15,11 +15,11 @@ const HEADER: [&str; 7] = ["TIME", "SEVERITY", "INCIDENT", "ACTOR", "WHERE", "RI
 /// have them all.
 const HELD_MAX: usize = 5_000;
 /// Bytes of a sentence that are shown.
-const LINE_BYTES: usize = 240;
+const LINE_BYTES: usize = 320;
 /// Bytes of a name that are shown.
 const NAME_BYTES: usize = 48;
 /// How many sentences are shown.
-const SENTENCES: usize = 4;
+const SENTENCES: usize = 5;
 /// How many accounts are named.
 const ACCOUNTS: usize = 3;
 /// The columns that give way where room is short, with the least they keep, in that order.
@@ -78,7 +78,8 @@ fn row(incident: &Incident, look: Look) -> Vec<Cell> {
     let sentences: Vec<String> =
         incident.reasons.iter().take(SENTENCES).map(|line| plain(line, LINE_BYTES)).collect();
     let n_accounts = incident.accounts.len();
-    let mut places: Vec<String> = incident.accounts.iter().take(ACCOUNTS).map(|a| plain(a, NAME_BYTES)).collect();
+    let mut places: Vec<String> =
+        incident.accounts.iter().take(ACCOUNTS).map(|a| plain(a, NAME_BYTES)).collect();
     if n_accounts > ACCOUNTS {
         places.push(format!("and {} more", n_accounts - ACCOUNTS));
     }

@@ -173,8 +173,8 @@ pub(crate) mod testing {
 
     use super::{Format, Look, Sink, Target};
     use crate::alert::{
-        Alert, DetectorRef, Evidence, Identity, Incident, Kind, Mode, Moment, Outcome, Risk, SCHEMA, Severity,
-        Source, State,
+        Alert, DetectorRef, Evidence, Identity, Incident, Kind, Mode, Moment, Outcome, Risk, SCHEMA,
+        Severity, Source, State,
     };
     use crate::time::Timestamp;
 

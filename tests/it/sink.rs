@@ -3,8 +3,8 @@
 use jsonschema::Validator;
 use serde_json::Value;
 use trailhound::alert::{
-    Alert, DetectorRef, Evidence, Identity, Incident, Kind, Mode, Moment, Outcome, Risk, SCHEMA, Severity, Source,
-    State,
+    Alert, DetectorRef, Evidence, Identity, Incident, Kind, Mode, Moment, Outcome, Risk, SCHEMA, Severity,
+    Source, State,
 };
 use trailhound::time::Timestamp;
 

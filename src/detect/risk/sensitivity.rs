@@ -3,6 +3,7 @@
 //! A detector may say it itself (`trailhound: {sensitivity: 2}`); otherwise a rule goes by the call that it matched.
 //! Of a correlation the call is but the last of many, so it weighs one.
 
+use crate::alert::Severity;
 use crate::detect::catalog::{Detector, DetectorKind};
 use crate::record::event::{Event, Text};
 use crate::record::without_api_date;
@@ -60,7 +61,12 @@ pub fn sensitivity(detector: &Detector, event: &Event) -> Tenths {
     match (detector.sensitivity, &detector.kind) {
         (Some(stated), _) => stated,
         (None, DetectorKind::Correlation(_)) => WRITE,
-        (None, DetectorKind::Rule) => of_call(event.text(Text::EventSource), event.text(Text::EventName)),
+        (None, DetectorKind::Rule) => {
+            let by_call = of_call(event.text(Text::EventSource), event.text(Text::EventName));
+            // Whoever calls it grave that somebody looks around has a reason that the call does not show.
+            let is_grave = detector.severity_of(event.outcome) >= Severity::High;
+            if is_grave { by_call.max(WRITE) } else { by_call }
+        }
     }
 }
 

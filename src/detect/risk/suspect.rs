@@ -205,7 +205,8 @@ impl Suspect {
 
     /// Takes alerts out.
     pub fn take(&mut self, alerts: &[u128]) -> Vec<Hit> {
-        let (taken, rest) = std::mem::take(&mut self.hits).into_iter().partition(|hit| alerts.contains(&hit.alert));
+        let (taken, rest) =
+            std::mem::take(&mut self.hits).into_iter().partition(|hit| alerts.contains(&hit.alert));
         self.hits = rest;
         self.number();
         taken
@@ -252,9 +253,10 @@ impl Suspect {
     /// What it weighs, in bytes.
     pub fn weight(&self) -> usize {
         let identity = self.identity.id.len() + self.identity.name.as_ref().map_or(0, String::len);
-        let open = self.open.as_ref().map_or(0, |open| {
-            384 + open.account.len() + open.title.len() + 40 * open.merged_from.len()
-        });
+        let open = self
+            .open
+            .as_ref()
+            .map_or(0, |open| 384 + open.account.len() + open.title.len() + 40 * open.merged_from.len());
         256 + identity + open + self.hits.iter().map(Hit::weight).sum::<usize>()
     }
 

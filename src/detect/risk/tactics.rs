@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn tags_name_tactics_in_the_old_and_the_new_way_and_other_things_too() {
-        let tags = ["attack.defense_evasion", "attack.impact", "attack.t1562.008", "attack.impact", "cve.2026"];
+        let tags =
+            ["attack.defense_evasion", "attack.impact", "attack.t1562.008", "attack.impact", "cve.2026"];
         let found = Tactics::of_tags(&tags.map(str::to_owned));
         assert_eq!(found.names().collect::<Vec<_>>(), ["defense-evasion", "impact"]);
         assert_eq!(found.len(), 2);

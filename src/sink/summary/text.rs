@@ -105,7 +105,8 @@ impl Summary {
     fn risks(&self) -> String {
         let by_risk = self.incidents.by_risk();
         let rest = by_risk.len().saturating_sub(TOP);
-        let shown = |(actor, peak): &(&str, f64)| format!("{} {peak:.0}", inert::plain(&inert::clipped(actor, 60)));
+        let shown =
+            |(actor, peak): &(&str, f64)| format!("{} {peak:.0}", inert::plain(&inert::clipped(actor, 60)));
         let mut words: Vec<String> = by_risk.iter().take(TOP).map(shown).collect();
         words.extend((rest > 0).then(|| format!("and {} more", grouped(rest as u64))));
         words.join(", ")
@@ -115,7 +116,8 @@ impl Summary {
         let mut words = by_level(self.alerts.total(), |severity| self.alerts_of(severity));
         let only = self.tally.risk_only;
         if only > 0 {
-            words.push_str(&format!("; {} more feed risk only", grouped(only)));
+            let verb = if only == 1 { "feeds" } else { "feed" };
+            words.push_str(&format!("; {} more {verb} risk only", grouped(only)));
         }
         words
     }
@@ -218,7 +220,8 @@ impl Summary {
 /// `3: 1 critical, 2 high`.
 fn by_level(total: u64, of: impl Fn(Severity) -> u64) -> String {
     let levels = Severity::ALL.into_iter().rev().filter(|severity| of(*severity) > 0);
-    let levels: Vec<String> = levels.map(|severity| format!("{} {severity}", grouped(of(severity)))).collect();
+    let levels: Vec<String> =
+        levels.map(|severity| format!("{} {severity}", grouped(of(severity)))).collect();
     match levels.is_empty() {
         true => "none".to_owned(),
         false => format!("{}: {}", grouped(total), levels.join(", ")),

@@ -7,9 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use trailhound::alert::{Alert, Incident, Mode, Severity};
 use trailhound::detect::catalog::{Catalog, Detector, DetectorKind};
 use trailhound::detect::policy::{Pattern, Policy, Suppression};
-use trailhound::engine::fold::Document;
 use trailhound::engine::scanned::Scanned;
-use trailhound::engine::{Fold, FoldSettings, Lines, Step};
+use trailhound::engine::{Document, Fold, FoldSettings, Lines, Step};
 use trailhound::record::path::FieldPath;
 use trailhound::record::principal::PrincipalKind;
 use trailhound::time::{Span, Timestamp};
@@ -144,9 +143,15 @@ pub(super) fn run_with(
 }
 
 pub(super) fn incidents(said: &[String]) -> Vec<Incident> {
-    said.iter().filter(|line| line.contains("\"kind\":\"incident\"")).map(|l| serde_json::from_str(l).unwrap()).collect()
+    said.iter()
+        .filter(|line| line.contains("\"kind\":\"incident\""))
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
 }
 
 pub(super) fn alerts(said: &[String]) -> Vec<Alert> {
-    said.iter().filter(|line| line.contains("\"kind\":\"alert\"")).map(|l| serde_json::from_str(l).unwrap()).collect()
+    said.iter()
+        .filter(|line| line.contains("\"kind\":\"alert\""))
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
 }
