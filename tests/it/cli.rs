@@ -193,6 +193,23 @@ fn the_archive_that_comes_with_the_project_shows_what_it_promises() {
 }
 
 #[test]
+fn the_incident_in_the_readme_is_what_the_program_shows() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("\n## Incidents\n").nth(1).unwrap();
+    let example = section.split("```").nth(1).unwrap().trim();
+    assert!(example.lines().count() > 4, "{example}");
+    let output = trailhound()
+        .args(["replay", "testdata/trails", "--quiet", "--format", "table"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let shown = stdout(&output.unwrap());
+    let shown: Vec<&str> = shown.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line)).collect();
+    for line in example.lines() {
+        assert!(shown.contains(&line), "the program does not show: {line}");
+    }
+}
+
+#[test]
 fn selection_filters_records_and_counts_them_by_reason() {
     let dir = tempfile::tempdir().unwrap();
     let records: Vec<Value> = (0..10).map(|n| stop_logging(n, &format!("id-{n}"))).collect();

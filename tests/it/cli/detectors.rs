@@ -117,7 +117,8 @@ fn detectors_from_disk_add_replace_and_remove() {
     let trail = trail(dir.path(), "a.json", &[stop_logging(1, "id")]);
     let rules = dir.path().join("rules");
     fs::create_dir(&rules).unwrap();
-    fs::write(rules.join("any-stop.yml"), RULE).unwrap();
+    // A low one would only feed risk.
+    fs::write(rules.join("any-stop.yml"), RULE.replace("level: low", "level: medium")).unwrap();
     let names = |args: &[&str]| {
         let output = trailhound()
             .arg("replay")
