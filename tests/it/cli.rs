@@ -203,7 +203,8 @@ fn the_incident_in_the_readme_is_what_the_program_shows() {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output();
     let shown = stdout(&output.unwrap());
-    let shown: Vec<&str> = shown.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line)).collect();
+    let shown: Vec<&str> =
+        shown.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line)).collect();
     for line in example.lines() {
         assert!(shown.contains(&line), "the program does not show: {line}");
     }
