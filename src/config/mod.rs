@@ -9,6 +9,7 @@ pub mod fault;
 mod geo;
 mod known;
 mod quiet;
+mod risk;
 
 use std::path::{Path, PathBuf};
 
@@ -98,6 +99,7 @@ pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     known::read(root.section("known"), &mut settings.context);
     geo::read(root.section("geo"), &mut settings.context.places);
     read_engine(root.section("engine"), &mut settings.engine);
+    risk::read(root.section("risk"), &mut settings.engine.fold.risk);
     settings.output.read(root.section("output"));
     settings.modes = quiet::read_modes(root.section("modes"));
     settings.suppressions = quiet::read_quiet(root.section("quiet"));
@@ -120,8 +122,19 @@ fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
             "raise boundary_bytes or lower record_bytes",
         );
     }
-    let Bounds { held, duplicates, links, roles, windows, habits, profiles, sleepers, groups } =
-        &mut engine.fold.bounds;
+    let Bounds {
+        held,
+        duplicates,
+        links,
+        roles,
+        windows,
+        habits,
+        profiles,
+        sleepers,
+        groups,
+        actors,
+        incidents,
+    } = &mut engine.fold.bounds;
     section.set_at_least("duplicates_max", 1, duplicates);
     limit(&mut section, "pending_max", "pending_bytes", held);
     limit(&mut section, "links_max", "links_bytes", links);
@@ -131,6 +144,8 @@ fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
     limit(&mut section, "profiles_max", "profiles_bytes", profiles);
     limit(&mut section, "sleepers_max", "sleepers_bytes", sleepers);
     limit(&mut section, "groups_max", "groups_bytes", groups);
+    limit(&mut section, "actors_max", "actors_bytes", actors);
+    section.set_at_least("incidents_max", 1, incidents);
     section.finish();
 }
 
