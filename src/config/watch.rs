@@ -182,7 +182,7 @@ fn set_span(section: &mut Section<'_>, key: &'static str, target: &mut Duration)
     match span.map(|span| u64::try_from(span.0).unwrap_or(0)) {
         None => {}
         Some(0) => {
-            section.fault_at(key, format!("`{key}` is nothing"), "write a second or more, such as 30s")
+            section.fault_at(key, format!("`{key}` is nothing"), "write a second or more, such as 30s");
         }
         Some(seconds) => *target = Duration::from_secs(seconds),
     }

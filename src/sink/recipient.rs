@@ -102,7 +102,7 @@ impl Recipient for Stdout {
             match self.form {
                 Form::Ndjson => bytes.extend_from_slice(&letter.line),
                 Form::Text => {
-                    text::write(&mut bytes, &letter.alert, self.look).expect("writing to memory cannot fail")
+                    text::write(&mut bytes, &letter.alert, self.look).expect("writing to memory cannot fail");
                 }
             }
         }

@@ -41,7 +41,7 @@ impl Signals {
                 None => None,
             };
             if heard.is_none() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
         tokio::select! {

@@ -172,7 +172,7 @@ mod tests {
         assert!(is_whole(text) && is_whole(b"{}\n") && !is_whole(&text[..20]) && !is_whole(b""));
         let two = [gzip.clone(), gzip.clone()].concat();
         assert!(is_whole(&two) && !is_whole(&two[..two.len() - 3]));
-        let mut damaged = gzip.clone();
+        let mut damaged = gzip;
         let end = damaged.len() - 6;
         damaged[end] ^= 0xff;
         assert!(is_whole(&damaged), "waiting does not mend a wrong checksum");
