@@ -14,6 +14,7 @@ pub mod pack;
 pub mod progress;
 pub mod replay;
 pub mod status;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,6 +62,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
 fn dispatch(command: Command) -> Result<Status, Failure> {
     match command {
         Command::Replay(args) => replay::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Detectors { command } => detectors::run(command),
         Command::Explain(args) => explain::run(&args),
         Command::Generate(args) => generate::run(&args),

@@ -42,7 +42,7 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
         pack::say_warnings(&loaded.warnings);
     }
     let need_lineage = loaded.catalog.need_lineage().into_iter().map(str::to_owned).collect();
-    let config::Settings { context, mut engine, output, modes, suppressions } = settings;
+    let config::Settings { context, mut engine, output, modes, suppressions, .. } = settings;
     pack::obey(&mut loaded.catalog, modes, suppressions.as_deref())?;
     let expired = expired(&loaded.catalog, console::now());
     engine.admission = admission(args)?;

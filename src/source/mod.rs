@@ -6,6 +6,7 @@
 //! What cannot be opened is a number in the summary ([`Missed`]), never a reason to stop.
 
 pub mod delivery;
+pub mod folder;
 pub mod load;
 pub mod peek;
 pub mod pipe;
