@@ -6,6 +6,7 @@
 //! What cannot be opened is a number in the summary ([`Missed`]), never a reason to stop.
 
 pub mod aws;
+pub mod delivery;
 pub mod load;
 pub mod notice;
 pub mod peek;
