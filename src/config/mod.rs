@@ -4,6 +4,7 @@
 //! What comes out are plain types without an `Option` that means "default". The command line has read its flags
 //! and its environment variables (which stand behind each flag) before; they arrive here as [`Overrides`].
 
+mod aws;
 pub mod document;
 pub mod fault;
 mod geo;
@@ -12,6 +13,7 @@ mod quiet;
 
 use std::path::{Path, PathBuf};
 
+pub use aws::AwsOverrides;
 use document::Section;
 pub use fault::{ConfigError, Fault};
 pub use known::DEFAULT_REGIONS;
@@ -24,6 +26,7 @@ use crate::detect::policy::ModeSetting;
 use crate::engine::{self, Bounds};
 use crate::record::context::Context;
 use crate::sink::Format;
+use crate::source;
 use crate::time::Span;
 
 /// Everything that can be set, settled.
@@ -39,6 +42,8 @@ pub struct Settings {
     pub modes: Vec<ModeSetting>,
     /// The file of suppressions.
     pub suppressions: Option<PathBuf>,
+    /// How AWS is reached.
+    pub aws: source::aws::Settings,
 }
 
 /// What is shown, and how.
@@ -67,6 +72,8 @@ pub struct Overrides {
     pub fail_on: Option<Severity>,
     /// `--suppressions`.
     pub suppressions: Option<PathBuf>,
+    /// `--aws-region`, `--role-arn` and so on.
+    pub aws: AwsOverrides,
 }
 
 /// Reads the file, if any, and lays the flags over it.
@@ -101,6 +108,7 @@ pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     settings.output.read(root.section("output"));
     settings.modes = quiet::read_modes(root.section("modes"));
     settings.suppressions = quiet::read_quiet(root.section("quiet"));
+    aws::read(root.section("aws"), &mut settings.aws);
     root.finish();
     if faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(faults)) }
 }
@@ -159,6 +167,7 @@ impl Overrides {
         if let Some(file) = &self.suppressions {
             settings.suppressions = Some(file.clone());
         }
+        self.aws.lay_over(&mut settings.aws);
     }
 }
 

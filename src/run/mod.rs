@@ -11,6 +11,7 @@ pub mod generate;
 pub mod manual;
 pub mod pack;
 pub mod progress;
+pub mod remote;
 pub mod replay;
 pub mod status;
 

@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Handle, Runtime};
+use aws_sdk_s3::config::SharedCredentialsProvider;
+use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Shelf};
 use super::connect::Connection;
 use super::fault::Fault;
 use super::fetch::{self, Stream};
@@ -48,33 +49,45 @@ impl Default for Ahead {
 
 /// Archives in S3, and what of them is wanted.
 pub struct Archive {
-    connection: Connection,
+    shelf: Shelf,
     scope: Scope,
     ahead: Ahead,
-    buckets: Mutex<BTreeMap<String, Bucket>>,
-    // Last, so that what uses it is dropped before.
-    runtime: Runtime,
+    /// Shared with what was begun, which may outlive the archive.
+    runtime: Arc<Runtime>,
 }
 
 impl Archive {
     /// Sets up a runtime and clients. Nothing is asked of AWS yet.
     pub fn open(settings: Settings, scope: Scope, ahead: Ahead) -> io::Result<Archive> {
+        Archive::build(scope, ahead, |runtime| runtime.block_on(Connection::open(settings)))
+    }
+
+    /// The same as somebody whose credentials are at hand.
+    pub fn open_as(
+        settings: Settings,
+        credentials: SharedCredentialsProvider,
+        scope: Scope,
+        ahead: Ahead,
+    ) -> io::Result<Archive> {
+        Archive::build(scope, ahead, |runtime| runtime.block_on(Connection::open_as(settings, credentials)))
+    }
+
+    fn build(
+        scope: Scope,
+        ahead: Ahead,
+        connect: impl FnOnce(&Runtime) -> Connection,
+    ) -> io::Result<Archive> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("s3")
             .enable_all()
             .build()?;
-        let connection = runtime.block_on(Connection::open(settings));
-        Ok(Archive { connection, scope, ahead, buckets: Mutex::default(), runtime })
-    }
-
-    fn bucket(&self, name: &str) -> Bucket {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.entry(name.to_owned()).or_insert_with(|| Bucket::new(&self.connection, name)).clone()
+        let connection = connect(&runtime);
+        Ok(Archive { shelf: Shelf::new(connection), scope, ahead, runtime: Arc::new(runtime) })
     }
 
     async fn look(&self, url: &S3Url) -> Findings {
-        let bucket = self.bucket(&url.bucket);
+        let bucket = self.shelf.bucket(&url.bucket);
         let list::Walked { objects, faults } = list::walk(&bucket, &url.key, &self.scope).await;
         let mut findings = Findings::default();
         findings.missed.extend(faults.into_iter().map(|(prefix, f)| missed(&url.with_key(prefix), f)));
@@ -139,11 +152,11 @@ impl Remote for Archive {
         let mut buckets = BTreeMap::new();
         for want in &wants {
             if let Ok(url) = want.id.parse::<S3Url>() {
-                buckets.entry(url.bucket).or_insert_with_key(|name| self.bucket(name));
+                buckets.entry(url.bucket).or_insert_with_key(|name| self.shelf.bucket(name));
             }
         }
         Box::new(Fetching {
-            handle: self.runtime.handle().clone(),
+            runtime: self.runtime.clone(),
             buckets,
             waiting: wants.into(),
             flights: VecDeque::new(),
@@ -156,7 +169,7 @@ impl Remote for Archive {
 
 /// Bodies in the order of their wants, fetched ahead.
 struct Fetching {
-    handle: Handle,
+    runtime: Arc<Runtime>,
     buckets: BTreeMap<String, Bucket>,
     waiting: VecDeque<Want>,
     flights: VecDeque<Flight>,
@@ -200,7 +213,7 @@ impl Fetching {
         }
         // An object may have grown since it was listed; whatever it is by now is read, within reason.
         let bytes_max = want.bytes.saturating_mul(2).max(self.ahead.bytes);
-        let task = self.handle.spawn(async move { fetch::whole(&bucket, &url.key, bytes_max).await });
+        let task = self.runtime.spawn(async move { fetch::whole(&bucket, &url.key, bytes_max).await });
         Flight::Whole { task, bytes: want.bytes }
     }
 
@@ -210,7 +223,8 @@ impl Fetching {
                 Err(io::Error::new(io::ErrorKind::NotFound, format!("{id} is no S3 address")))
             }
             Flight::Stream { bucket, key } => {
-                Ok(Body::Stream(Box::new(Stream::open(&self.handle, bucket, key, self.stop.clone()))))
+                let stream = Stream::open(&self.runtime, bucket, key, self.stop.clone())?;
+                Ok(Body::Stream(Box::new(stream)))
             }
             Flight::Whole { mut task, bytes } => {
                 self.bytes -= bytes;
@@ -220,7 +234,7 @@ impl Fetching {
                         return Err(io::Error::other("stopped on request"));
                     }
                     let wait = async { tokio::time::timeout(LOOK_EVERY, &mut task).await };
-                    match self.handle.block_on(wait) {
+                    match self.runtime.block_on(wait) {
                         Ok(Ok(fetched)) => return Ok(Body::Whole(fetched?.bytes)),
                         Ok(Err(panic)) => return Err(io::Error::other(panic)),
                         Err(_) => {}

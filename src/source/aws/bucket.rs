@@ -3,8 +3,9 @@
 //! S3 refuses requests that come to the wrong region and says which would be right; that is followed, so that nobody
 //! has to know where a bucket is.
 
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -22,6 +23,25 @@ struct Inner {
     name: String,
     connection: Connection,
     client: RwLock<Client>,
+}
+
+/// Buckets by name, each made once.
+pub struct Shelf {
+    connection: Connection,
+    buckets: Mutex<BTreeMap<String, Bucket>>,
+}
+
+impl Shelf {
+    /// No buckets yet.
+    pub fn new(connection: Connection) -> Shelf {
+        Shelf { connection, buckets: Mutex::default() }
+    }
+
+    /// The bucket of this name. Names come from a person or from a list of theirs, so there are few.
+    pub fn bucket(&self, name: &str) -> Bucket {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.entry(name.to_owned()).or_insert_with(|| Bucket::new(&self.connection, name)).clone()
+    }
 }
 
 impl Bucket {

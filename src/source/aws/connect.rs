@@ -7,7 +7,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_s3::config::SharedCredentialsProvider;
 
 use super::Settings;
@@ -29,36 +29,16 @@ pub struct Connection {
 impl Connection {
     /// Reads environment and profiles and prepares credentials. Nothing is asked of AWS before the first request.
     pub async fn open(settings: Settings) -> Connection {
-        let patience = settings.patience;
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            // One more attempt is for what the SDK alone can mend, such as a clock that is wrong; patience is ours.
-            .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(2)
-                    .with_initial_backoff(patience.pause)
-                    .with_max_backoff(patience.pause_max),
-            )
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_MAX.min(patience.silence_max))
-                    .read_timeout(patience.silence_max)
-                    .build(),
-            )
-            // Silence within a body is watched where bodies are read.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Ok(name) = AppName::new("trailhound") {
-            loader = loader.app_name(name);
-        }
-        if let Some(region) = &settings.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(url) = &settings.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        let mut config = loader.load().await;
+        Connection::build(settings, None).await
+    }
+
+    /// The same as somebody whose credentials are at hand.
+    pub async fn open_as(settings: Settings, credentials: SharedCredentialsProvider) -> Connection {
+        Connection::build(settings, Some(credentials)).await
+    }
+
+    async fn build(settings: Settings, credentials: Option<SharedCredentialsProvider>) -> Connection {
+        let mut config = loader(&settings, credentials).load().await;
         if config.region().is_none() {
             config = config.into_builder().region(Region::from_static(REGION)).build();
         }
@@ -100,4 +80,41 @@ impl Connection {
         }
         aws_sdk_sqs::Client::from_conf(config.build())
     }
+}
+
+/// What is the same with and without a role.
+fn loader(settings: &Settings, credentials: Option<SharedCredentialsProvider>) -> ConfigLoader {
+    let patience = settings.patience;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        // One more attempt is for what the SDK alone can mend, such as a clock that is wrong; patience is ours.
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(2)
+                .with_initial_backoff(patience.pause)
+                .with_max_backoff(patience.pause_max),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_MAX.min(patience.silence_max))
+                .read_timeout(patience.silence_max)
+                .build(),
+        )
+        // Silence within a body is watched where bodies are read.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Ok(name) = AppName::new("trailhound") {
+        loader = loader.app_name(name);
+    }
+    if let Some(credentials) = credentials {
+        loader = loader.credentials_provider(credentials);
+    }
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader
 }

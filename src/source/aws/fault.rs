@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ConnectorError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 
 use super::Patience;
 use crate::tally::FailReason;
@@ -37,6 +37,8 @@ pub enum Kind {
     Changed,
     /// Throttled, unreachable, broken off: it may pass.
     Passing,
+    /// Larger than was allowed for.
+    TooBig,
     /// Anything else; trying again would not help.
     Other,
 }
@@ -78,6 +80,7 @@ impl Fault {
         match self.kind {
             Kind::Gone => FailReason::Gone,
             Kind::Denied => FailReason::Denied,
+            Kind::TooBig => FailReason::TooBig,
             Kind::Changed | Kind::Passing | Kind::Other => FailReason::Io,
         }
     }
@@ -88,7 +91,7 @@ impl From<Fault> for io::Error {
         let kind = match fault.kind {
             Kind::Gone => io::ErrorKind::NotFound,
             Kind::Denied => io::ErrorKind::PermissionDenied,
-            Kind::Changed | Kind::Passing | Kind::Other => io::ErrorKind::Other,
+            Kind::Changed | Kind::Passing | Kind::TooBig | Kind::Other => io::ErrorKind::Other,
         };
         io::Error::new(kind, fault)
     }
@@ -108,8 +111,22 @@ where
         (Some(code), Some(message), _) => format!("{code}: {message}"),
         (Some(code), None, _) => code.to_owned(),
         (None, _, Some(status)) => format!("the answer was HTTP {status}"),
-        _ => DisplayErrorContext(error).to_string().lines().next().unwrap_or_default().to_owned(),
+        _ => chain(error),
     }
+}
+
+/// An error and its causes, each said once.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = error.source();
+    }
+    words.lines().next().unwrap_or_default().to_owned()
 }
 
 /// The codes by which S3 and SQS ask to come back later.
@@ -145,7 +162,7 @@ fn is_denial(code: &str) -> bool {
 
 /// Nobody answered, or nobody was asked: without credentials nothing is sent.
 fn is_about_credentials(error: &ConnectorError) -> bool {
-    DisplayErrorContext(error).to_string().contains("redentials")
+    chain(error).contains("redentials")
 }
 
 /// The pauses between attempts; ends when patience does.

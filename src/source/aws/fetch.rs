@@ -7,14 +7,15 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use bytes::Bytes;
-use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::bucket::Bucket;
-use super::fault::{Fault, Kind, Pauses};
+use super::fault::{Fault, Kind, Pauses, chain};
 use crate::source::Stop;
+use crate::time::Timestamp;
 
 /// How often an object may turn out to have changed while it was read, before that is a fault.
 const CHANGES_MAX: u32 = 4;
@@ -30,34 +31,49 @@ pub struct Fetched {
     pub bytes: Vec<u8>,
     /// What tells this content from another of the same name.
     pub etag: Option<Arc<str>>,
+    /// When it was written.
+    pub modified: Option<Timestamp>,
 }
 
 /// Reads a whole object. One that is larger than `bytes_max` is refused.
 pub async fn whole(bucket: &Bucket, key: &str, bytes_max: u64) -> Result<Fetched, Fault> {
-    let mut changes = 0;
-    loop {
-        match whole_of_one(bucket, key, bytes_max).await {
-            Err(fault) if fault.kind == Kind::Changed && changes < CHANGES_MAX => changes += 1,
-            done => return done,
-        }
-    }
+    Opened::open(bucket, key).await?.whole(bytes_max).await
 }
 
-async fn whole_of_one(bucket: &Bucket, key: &str, bytes_max: u64) -> Result<Fetched, Fault> {
-    let mut reader = Reader::new(bucket.clone(), key.to_owned(), None);
-    let mut bytes = Vec::new();
-    while let Some(piece) = reader.piece().await? {
-        if bytes.is_empty() {
-            let expected = reader.end.unwrap_or(0).min(bytes_max);
-            bytes.reserve_exact(usize::try_from(expected).unwrap_or(0).max(piece.len()));
+/// An object whose size is known and whose bytes have not been read: there is time to make room for them.
+pub struct Opened(Reader);
+
+impl Opened {
+    /// Asks for an object.
+    pub async fn open(bucket: &Bucket, key: &str) -> Result<Opened, Fault> {
+        let mut reader = Reader::new(bucket.clone(), key.to_owned(), None);
+        loop {
+            match reader.open().await {
+                Ok(()) => return Ok(Opened(reader)),
+                Err(fault) => reader.pauses.wait(fault).await?,
+            }
         }
-        if bytes.len() as u64 + piece.len() as u64 > bytes_max {
-            let message = format!("it is larger than {bytes_max} bytes");
-            return Err(Fault::new(Kind::Other, reader.doing(), message));
-        }
-        bytes.extend_from_slice(&piece);
     }
-    Ok(Fetched { bytes, etag: reader.etag.map(Arc::from) })
+
+    /// Its size, as far as the server told.
+    pub fn bytes(&self) -> Option<u64> {
+        self.0.end
+    }
+
+    /// Reads it all. One that is larger than `bytes_max` is refused.
+    pub async fn whole(self, bytes_max: u64) -> Result<Fetched, Fault> {
+        let (bucket, key) = (self.0.bucket.clone(), self.0.key.clone());
+        let mut done = self.0.whole(bytes_max).await;
+        for _ in 0..CHANGES_MAX {
+            match done {
+                Err(fault) if fault.kind == Kind::Changed => {
+                    done = Reader::new(bucket.clone(), key.clone(), None).whole(bytes_max).await;
+                }
+                done => return done,
+            }
+        }
+        done
+    }
 }
 
 /// Reads the beginning of an object, at most so many bytes.
@@ -78,6 +94,8 @@ struct Reader {
     limit: Option<u64>,
     /// What it was when it was begun.
     etag: Option<String>,
+    /// When it was written.
+    modified: Option<Timestamp>,
     /// Where it ends, once that is known.
     end: Option<u64>,
     /// How much was read.
@@ -89,11 +107,27 @@ struct Reader {
 impl Reader {
     fn new(bucket: Bucket, key: String, limit: Option<u64>) -> Reader {
         let pauses = Pauses::new(bucket.connection().settings().patience);
-        Reader { bucket, key, limit, etag: None, end: None, taken: 0, body: None, pauses }
+        Reader { bucket, key, limit, etag: None, modified: None, end: None, taken: 0, body: None, pauses }
     }
 
     fn doing(&self) -> String {
         format!("read s3://{}/{}", self.bucket.name(), self.key)
+    }
+
+    async fn whole(mut self, bytes_max: u64) -> Result<Fetched, Fault> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = self.piece().await? {
+            if bytes.is_empty() {
+                let expected = self.end.unwrap_or(0).min(bytes_max);
+                bytes.reserve_exact(usize::try_from(expected).unwrap_or(0).max(piece.len()));
+            }
+            if bytes.len() as u64 + piece.len() as u64 > bytes_max {
+                let message = format!("it is larger than {bytes_max} bytes");
+                return Err(Fault::new(Kind::TooBig, self.doing(), message));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Fetched { bytes, etag: self.etag.map(Arc::from), modified: self.modified })
     }
 
     /// The next bytes; `None` at the end.
@@ -123,15 +157,15 @@ impl Reader {
     }
 
     async fn try_piece(&mut self) -> Result<Option<Bytes>, Fault> {
-        if self.body.is_none() && !self.open().await? {
-            return Ok(None);
+        if self.body.is_none() {
+            self.open().await?;
         }
         let Some(body) = &mut self.body else { return Ok(None) };
         let silence_max = self.bucket.connection().settings().patience.silence_max;
         match tokio::time::timeout(silence_max, body.next()).await {
             Ok(Some(Ok(piece))) => Ok(Some(piece)),
             Ok(None) => Ok(None),
-            Ok(Some(Err(error))) => Err(Fault::new(Kind::Passing, self.doing(), error.to_string())),
+            Ok(Some(Err(error))) => Err(Fault::new(Kind::Passing, self.doing(), chain(&error))),
             Err(_) => {
                 let message = format!("nothing came for {} s", silence_max.as_secs_f32());
                 Err(Fault::new(Kind::Passing, self.doing(), message))
@@ -139,8 +173,8 @@ impl Reader {
         }
     }
 
-    /// Asks for what is left. Whether there is anything.
-    async fn open(&mut self) -> Result<bool, Fault> {
+    /// Asks for what is left.
+    async fn open(&mut self) -> Result<(), Fault> {
         let range = match (self.taken, self.limit) {
             (0, None) => None,
             (from, None) => Some(format!("bytes={from}-")),
@@ -167,9 +201,10 @@ impl Reader {
         if self.etag.is_none() {
             self.etag = answer.e_tag().map(str::to_owned);
             self.end = length.map(|n| self.taken + n);
+            self.modified = answer.last_modified().map(|time| Timestamp(DateTime::secs(time)));
         }
         self.body = Some(answer.body);
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -180,7 +215,7 @@ fn first_of_range(range: &str) -> Option<u64> {
 
 /// An object that is read while it is decoded: a task reads, whoever decodes waits on a bounded channel.
 pub struct Stream {
-    handle: Handle,
+    runtime: Arc<Runtime>,
     pieces: mpsc::Receiver<Result<Option<Bytes>, Fault>>,
     piece: Bytes,
     stop: Stop,
@@ -188,10 +223,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Begins to read.
-    pub fn open(handle: &Handle, bucket: Bucket, key: String, stop: Stop) -> Stream {
+    /// Begins to read, and waits for the beginning: what is gone or denied is told here.
+    pub fn open(runtime: &Arc<Runtime>, bucket: Bucket, key: String, stop: Stop) -> io::Result<Stream> {
         let (sender, pieces) = mpsc::channel(PIECES_WAITING);
-        handle.spawn(async move {
+        runtime.spawn(async move {
             let mut reader = Reader::new(bucket, key, None);
             loop {
                 let piece = reader.piece().await;
@@ -202,7 +237,10 @@ impl Stream {
                 }
             }
         });
-        Stream { handle: handle.clone(), pieces, piece: Bytes::new(), stop, has_ended: false }
+        let mut stream =
+            Stream { runtime: runtime.clone(), pieces, piece: Bytes::new(), stop, has_ended: false };
+        stream.refill()?;
+        Ok(stream)
     }
 
     fn refill(&mut self) -> io::Result<()> {
@@ -211,7 +249,7 @@ impl Stream {
                 return Err(io::Error::other("stopped on request"));
             }
             let next =
-                self.handle.block_on(async { tokio::time::timeout(LOOK_EVERY, self.pieces.recv()).await });
+                self.runtime.block_on(async { tokio::time::timeout(LOOK_EVERY, self.pieces.recv()).await });
             match next {
                 Ok(Some(Ok(Some(piece)))) => {
                     self.piece = piece;

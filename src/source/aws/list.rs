@@ -137,6 +137,44 @@ pub async fn walk(bucket: &Bucket, prefix: &str, scope: &Scope) -> Walked {
     }
 }
 
+/// The regions of CloudTrail's layout below an address.
+#[derive(Debug, Default)]
+pub struct Regions {
+    /// Their prefixes, each with a `/` at its end.
+    pub regions: Vec<String>,
+    /// The branches that could not be listed, and why.
+    pub faults: Vec<(String, Fault)>,
+}
+
+/// Looks for regions, and lists nothing within them.
+pub async fn regions(bucket: &Bucket, prefix: &str, scope: &Scope) -> Regions {
+    let mut found = Regions::default();
+    let mut waiting = VecDeque::from([Branch { prefix: prefix.to_owned(), depth: 0 }]);
+    let mut running = JoinSet::new();
+    let scope = Arc::new(scope.clone());
+    loop {
+        while running.len() < BRANCHES_AT_ONCE
+            && let Some(branch) = waiting.pop_front()
+        {
+            match Level::of(&branch.prefix) {
+                Level::Region(region) if branch.prefix.ends_with('/') => {
+                    found.regions.push(region.to_owned())
+                }
+                // Records that lie about in other layouts are for `replay`.
+                Level::Foreign if branch.depth >= FOREIGN_DEPTH_MAX => {}
+                _ => {
+                    let (bucket, scope) = (bucket.clone(), scope.clone());
+                    running.spawn(async move { list(&bucket, branch, &scope).await });
+                }
+            }
+        }
+        let Some(done) = running.join_next().await else { return found };
+        let Ok((_, folders, fault)) = done else { continue };
+        waiting.extend(folders);
+        found.faults.extend(fault);
+    }
+}
+
 /// What came before a fault counts.
 type Listing = (Vec<Listed>, Vec<Branch>, Option<(String, Fault)>);
 

@@ -7,6 +7,8 @@
 //! for `watch`.
 
 #[cfg(feature = "aws")]
+pub mod again;
+#[cfg(feature = "aws")]
 pub mod archive;
 #[cfg(feature = "aws")]
 pub mod bucket;
@@ -19,6 +21,10 @@ pub mod fetch;
 pub mod layout;
 #[cfg(feature = "aws")]
 pub mod list;
+#[cfg(feature = "aws")]
+pub mod poll;
+#[cfg(feature = "aws")]
+pub mod queue;
 pub mod url;
 
 use std::time::Duration;
