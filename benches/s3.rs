@@ -8,7 +8,7 @@
 
 mod common;
 #[path = "../tests/it/aws/sim/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the tests use all of it")]
+#[allow(dead_code, unused_imports, reason = "the tests use all of it")]
 mod sim;
 
 use std::path::Path;

@@ -158,7 +158,7 @@ pub async fn regions(bucket: &Bucket, prefix: &str, scope: &Scope) -> Regions {
         {
             match Level::of(&branch.prefix) {
                 Level::Region(region) if branch.prefix.ends_with('/') => {
-                    found.regions.push(region.to_owned())
+                    found.regions.push(region.to_owned());
                 }
                 // Records that lie about in other layouts are for `replay`.
                 Level::Foreign if branch.depth >= FOREIGN_DEPTH_MAX => {}

@@ -96,7 +96,7 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Makes a claim of every server.
-fn of_every_server(claim: impl AsyncFn(&Connection)) {
+fn of_every_server(claim: &impl AsyncFn(&Connection)) {
     for server in Server::all() {
         runtime().block_on(async { claim(&super::connect(settings(&server.url())).await).await });
     }
@@ -117,7 +117,7 @@ pub(crate) async fn make_bucket(connection: &Connection) -> aws_sdk_s3::Client {
 
 #[test]
 fn an_object_is_read_whole_in_part_and_only_while_it_is_the_same() {
-    of_every_server(async |connection| {
+    of_every_server(&async |connection| {
         let s3 = make_bucket(connection).await;
         put(&s3, "a.gz", b"0123456789").await;
         let get = || s3.get_object().bucket("trail").key("a.gz");
@@ -146,7 +146,7 @@ fn an_object_is_read_whole_in_part_and_only_while_it_is_the_same() {
 
 #[test]
 fn what_is_not_there_is_told_by_its_code() {
-    of_every_server(async |connection| {
+    of_every_server(&async |connection| {
         let s3 = make_bucket(connection).await;
         let missing = s3.get_object().bucket("trail").key("none").send().await.unwrap_err();
         assert_eq!(missing.code(), Some("NoSuchKey"));
@@ -162,7 +162,7 @@ fn what_is_not_there_is_told_by_its_code() {
 
 #[test]
 fn a_listing_is_in_order_in_pages_by_folder_and_from_a_key_on() {
-    of_every_server(async |connection| {
+    of_every_server(&async |connection| {
         let s3 = make_bucket(connection).await;
         let mut keys = vec!["a/1", "a/2", "a/3", "a/b/1", "a/b/2", "a/c/1", "b"];
         for key in &keys {
@@ -211,7 +211,7 @@ fn a_listing_is_in_order_in_pages_by_folder_and_from_a_key_on() {
 
 #[test]
 fn keys_of_any_characters_survive_a_listing_and_a_read() {
-    of_every_server(async |connection| {
+    of_every_server(&async |connection| {
         let s3 = make_bucket(connection).await;
         let mut keys = vec![
             "p/a b.gz",
@@ -285,7 +285,7 @@ async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> (String, String) {
 
 #[test]
 fn a_message_is_hidden_while_it_is_worked_on_and_comes_back_unless_it_is_deleted() {
-    of_every_server(async |connection| {
+    of_every_server(&async |connection| {
         let sqs = connection.sqs(None, Duration::from_secs(2));
         let url = make_queue(&sqs, 1).await;
         sqs.send_message().queue_url(&url).message_body("one").send().await.unwrap();
@@ -311,7 +311,7 @@ fn a_message_is_hidden_while_it_is_worked_on_and_comes_back_unless_it_is_deleted
 
 #[test]
 fn batches_answer_for_each_entry() {
-    of_every_server(async |connection| {
+    of_every_server(&async |connection| {
         let sqs = connection.sqs(None, Duration::from_secs(2));
         let url = make_queue(&sqs, 600).await;
         for n in 0..10 {

@@ -132,7 +132,7 @@ fn what_is_no_notice_is_unknown_and_never_half_believed() {
         json!({"detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2", "detail": {}})
             .to_string(),
     ] {
-        assert!(matches!(read(&body), Notice::Unknown(_)), "{:.200}", body);
+        assert!(matches!(read(&body), Notice::Unknown(_)), "{body:.200}");
     }
 }
 
