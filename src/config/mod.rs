@@ -4,6 +4,7 @@
 //! What comes out are plain types without an `Option` that means "default". The command line has read its flags
 //! and its environment variables (which stand behind each flag) before; they arrive here as [`Overrides`].
 
+mod aws;
 pub mod document;
 pub mod fault;
 mod geo;
@@ -14,6 +15,7 @@ pub mod watch;
 
 use std::path::{Path, PathBuf};
 
+pub use aws::AwsOverrides;
 use document::Section;
 pub use fault::{ConfigError, Fault};
 pub use known::DEFAULT_REGIONS;
@@ -26,6 +28,7 @@ use crate::detect::policy::ModeSetting;
 use crate::engine::{self, Bounds};
 use crate::record::context::Context;
 use crate::sink::Format;
+use crate::source;
 use crate::time::Span;
 
 /// Everything that can be set, settled.
@@ -43,6 +46,8 @@ pub struct Settings {
     pub suppressions: Option<PathBuf>,
     /// How the daemon works.
     pub watch: watch::Watch,
+    /// How AWS is reached.
+    pub aws: source::aws::Settings,
 }
 
 /// What is shown, and how.
@@ -71,6 +76,8 @@ pub struct Overrides {
     pub fail_on: Option<Severity>,
     /// `--suppressions`.
     pub suppressions: Option<PathBuf>,
+    /// `--aws-region`, `--role-arn` and so on.
+    pub aws: AwsOverrides,
 }
 
 /// Reads the file, if any, and lays the flags over it.
@@ -121,6 +128,7 @@ fn read(mut settings: Settings, text: &str, path: &Path) -> Result<Settings, Con
     watch::read(root.section("watch"), &mut settings.watch);
     watch::read_http(root.section("http"), &mut settings.watch.http);
     watch::read_sinks(root.section("sinks"), &mut settings.watch.sinks);
+    aws::read(root.section("aws"), &mut settings.aws);
     root.finish();
     if faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(faults)) }
 }
@@ -193,6 +201,7 @@ impl Overrides {
         if let Some(file) = &self.suppressions {
             settings.suppressions = Some(file.clone());
         }
+        self.aws.lay_over(&mut settings.aws);
     }
 }
 

@@ -52,9 +52,9 @@ pub enum Command {
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// Files, directories (read recursively), glob patterns; `-` is standard input, as is nothing at all when it is
-    /// not a terminal
-    #[arg(value_name = "PATH|-", value_hint = ValueHint::AnyPath)]
+    /// Files, directories (read recursively), glob patterns, addresses in S3 (`s3://bucket/prefix`); `-` is standard
+    /// input, as is nothing at all when it is not a terminal
+    #[arg(value_name = "PATH|S3-URL|-", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<String>,
 
     /// Which detectors
@@ -108,6 +108,10 @@ pub struct Replay {
     /// Only records of this region; may be given several times, or with commas
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Selection")]
     pub region: Vec<String>,
+
+    /// How S3 is reached
+    #[command(flatten)]
+    pub aws: Aws,
 
     /// How many threads work [default: one a core]
     #[arg(long, value_name = "N", env = "TRAILHOUND_THREADS", value_parser = at_least_one, help_heading = "Engine")]
@@ -183,6 +187,32 @@ pub enum LogForm {
     Text,
     /// One JSON document a line
     Json,
+}
+
+/// How AWS is reached; what is not told is found as every AWS tool finds it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Aws {
+    /// The region of AWS to work in; a bucket elsewhere is found by itself
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub aws_region: Option<String>,
+    /// A profile of `~/.aws/config`
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub aws_profile: Option<String>,
+    /// Assume this role
+    #[arg(long, value_name = "ARN", help_heading = "AWS")]
+    pub role_arn: Option<String>,
+    /// What the role asks for as external id
+    #[arg(long, value_name = "ID", help_heading = "AWS")]
+    pub external_id: Option<String>,
+    /// Another endpoint than AWS' own
+    #[arg(long, value_name = "URL", help_heading = "AWS")]
+    pub endpoint_url: Option<String>,
+    /// Name buckets in the path of requests, not in their host
+    #[arg(long, help_heading = "AWS")]
+    pub path_style: bool,
+    /// Pay for the requests, as the bucket demands of whoever reads it
+    #[arg(long, help_heading = "AWS")]
+    pub requester_pays: bool,
 }
 
 /// Which detectors are in force.

@@ -12,6 +12,7 @@ mod generate_world;
 pub mod manual;
 pub mod pack;
 pub mod progress;
+pub mod remote;
 pub mod replay;
 pub mod status;
 pub mod watch;
