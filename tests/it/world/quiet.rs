@@ -181,7 +181,7 @@ fn a_fortnight_learned_the_world_is_quiet_and_what_is_fast_is_found() {
     let fast = |plant: &Plant| plant.form == Form::Fast && plant.scenario != Scenario::B14Dormant;
     let plants: Vec<Plant> = Plant::all().into_iter().filter(fast).collect();
     let mut missed: Vec<&str> = Vec::new();
-    for found in plant(1, 250, &plants, 13) {
+    for found in plant(1, 160, &plants, 13) {
         println!("{}: {:?} / {:?}", found.mark.scenario, found.loud, found.soft);
         if found.loud.is_empty() {
             missed.push(found.mark.scenario);
