@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
-use super::saved_habit::{SavedHabit, SavedPlaces, SavedRhythm, SavedShares, SavedValues};
+use super::saved_habit::{SavedHabit, SavedPlaces, SavedReversal, SavedRhythm, SavedShares, SavedValues};
 use super::saved_link::SavedStanding;
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
@@ -69,6 +69,7 @@ enum SavedState {
     Places(SavedPlaces),
     /// (first, last, how often, longest gap)
     Slumber(i64, i64, u64, i64),
+    Reversal(SavedReversal),
     /// (count, rhythm)
     Burst(Box<SavedState>, SavedRhythm),
     /// (distinct values, rhythm)
@@ -162,6 +163,7 @@ impl SavedState {
             State::Group(group) => SavedState::Group(SavedShares::of(group)),
             State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
             State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
+            State::Reversal(reversal) => SavedState::Reversal(SavedReversal::of(reversal)),
             State::Slumber(Slumber { first, last, n, longest }) => {
                 SavedState::Slumber(*first, *last, *n, *longest)
             }
@@ -215,6 +217,7 @@ impl SavedState {
             SavedState::Group(saved) => State::Group(Box::new(saved.into_group())),
             SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
             SavedState::Places(saved) => State::Places(saved.into_places()),
+            SavedState::Reversal(saved) => State::Reversal(Box::new(saved.into_reversal())),
             SavedState::Slumber(first, last, n, longest) => State::Slumber(Slumber {
                 first: time(first).0,
                 last: time(last).0,

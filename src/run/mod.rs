@@ -8,6 +8,7 @@ pub mod console;
 pub mod detectors;
 pub mod explain;
 pub mod generate;
+mod generate_world;
 pub mod manual;
 pub mod pack;
 pub mod progress;

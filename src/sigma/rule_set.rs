@@ -57,12 +57,27 @@ struct CompiledRule {
     outcomes: OutcomeSet,
     condition: Predicate,
     denied: Option<Predicate>,
+    /// What becomes of what it finds.
+    use_of: Use,
+}
+
+/// What becomes of what a rule finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// An event is made of it.
+    #[default]
+    Event,
+    /// It is told to habits, and needs no event.
+    Light,
+    /// It is silent, and nobody listens.
+    Nothing,
 }
 
 /// Buffers that matching uses again and again; one a thread.
 #[derive(Debug, Default)]
 pub struct MatchScratch {
     candidates: Vec<u32>,
+    light: Vec<u32>,
     lookup: Lookup,
     buffers: Buffers,
 }
@@ -87,6 +102,7 @@ impl RuleSet {
             outcomes: source.outcomes,
             condition: Predicate::new(&source.condition),
             denied: source.denied.as_ref().map(Predicate::new),
+            use_of: Use::Event,
         };
         let needed = |source: &RuleSource| {
             Expr::any(
@@ -111,7 +127,7 @@ impl RuleSet {
     /// Puts the catalogue indices of all rules that match a record into `hits`, ascending.
     pub fn matches(&self, record: &Record<'_>, scratch: &mut MatchScratch, hits: &mut Vec<u32>) {
         hits.clear();
-        let MatchScratch { candidates, lookup, buffers } = scratch;
+        let MatchScratch { candidates, lookup, buffers, .. } = scratch;
         let asked = Asked { record, outcome: Outcome::of(record) };
         self.index.candidates(&asked, lookup, candidates);
         for candidate in candidates.iter() {
@@ -125,20 +141,66 @@ impl RuleSet {
 }
 
 impl RuleSet {
-    /// Whether some rule might match, as far as a quick look at a record can tell. `false` is certain.
+    /// What a quick look at a record tells: the catalogue indices of all rules that match it and to which somebody listens,
+    /// ascending, all of them light; `None` where another might match, or it takes a closer look to know.
     #[inline]
-    pub fn may_match(&self, skim: &Skim<'_>, context: &Context, scratch: &mut MatchScratch) -> bool {
-        let MatchScratch { candidates, lookup, buffers } = scratch;
-        let glanced = Glanced::new(skim, context);
-        self.index.might_match(&glanced, lookup, candidates);
-        candidates.iter().any(|candidate| {
+    pub(crate) fn at_a_glance<'s>(
+        &self,
+        glanced: &Glanced<'_, '_>,
+        scratch: &'s mut MatchScratch,
+    ) -> Option<&'s [u32]> {
+        let MatchScratch { candidates, light, lookup, buffers } = scratch;
+        light.clear();
+        self.index.might_match(glanced, lookup, candidates);
+        for candidate in candidates.iter() {
             let rule = &self.rules[*candidate as usize];
-            let mut is_open = |c: &Predicate| c.glance(&glanced, buffers) != Verdict::Fails;
-            match glanced.outcome {
-                Some(outcome) => rule.condition_for(outcome).is_some_and(is_open),
-                None => is_open(&rule.condition) || rule.denied.as_ref().is_some_and(is_open),
+            if rule.use_of == Use::Nothing {
+                continue;
             }
-        })
+            let mut verdict = |c: &Predicate| c.glance(glanced, buffers);
+            let verdict = match glanced.outcome {
+                Some(outcome) => rule.condition_for(outcome).map_or(Verdict::Fails, verdict),
+                None => verdict(&rule.condition).max(rule.denied.as_ref().map_or(Verdict::Fails, verdict)),
+            };
+            match verdict {
+                Verdict::Fails => {}
+                Verdict::Holds if rule.use_of == Use::Light && glanced.outcome.is_some() => {
+                    light.push(rule.detector)
+                }
+                _ => return None,
+            }
+        }
+        if light.len() > 1 {
+            light.sort_unstable();
+            light.dedup();
+        }
+        Some(light)
+    }
+
+    /// The same of a record as it is skimmed.
+    pub fn told_at_a_glance<'s>(
+        &self,
+        skim: &Skim<'_>,
+        context: &Context,
+        scratch: &'s mut MatchScratch,
+    ) -> Option<&'s [u32]> {
+        self.at_a_glance(&Glanced::new(skim, context), scratch)
+    }
+
+    /// Whether all that a rule asks is told by a quick look at a record of the usual shape.
+    pub(crate) fn is_told_at_a_glance(&self, detector: u32) -> bool {
+        let is_told = |rule: &CompiledRule| {
+            rule.condition.is_told_at_a_glance()
+                && rule.denied.as_ref().is_none_or(Predicate::is_told_at_a_glance)
+        };
+        self.rules.iter().find(|rule| rule.detector == detector).is_some_and(is_told)
+    }
+
+    /// Says what becomes of what each rule finds.
+    pub(crate) fn mark(&mut self, use_of: impl Fn(u32) -> Use) {
+        for rule in &mut self.rules {
+            rule.use_of = use_of(rule.detector);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod distinct;
 pub mod meeting;
 pub mod novelty;
 pub mod rare;
+pub mod reversal;
 pub mod rhythm;
 pub mod sample;
 pub mod sight;
@@ -29,8 +30,11 @@ pub mod times;
 pub mod total;
 pub mod witness;
 
+use std::sync::Arc;
+
 use super::catalog::{Base, Correlation, CorrelationKind};
 use super::finding::{Habit, Told, Turned, Whose};
+use crate::alert::{Evidence, Outcome};
 use crate::hash;
 use crate::time::{Span, Timestamp};
 
@@ -39,7 +43,8 @@ use burst::Burst;
 use count::CountWindow;
 use distinct::DistinctWindow;
 use meeting::MeetingWindow;
-use novelty::ValueHabit;
+use novelty::{NAME_BYTES, ValueHabit};
+use reversal::{Reversal, Step};
 use sample::SampleWindow;
 pub use sight::Sight;
 use sight::{believed, clipped, hundredth, number_of, sight_of, value_of};
@@ -133,6 +138,8 @@ pub enum State {
     Burst(Box<Burst>),
     /// How many distinct values, and how many there usually are.
     Spread(Box<Spread>),
+    /// What was refused, and may be allowed now.
+    Reversal(Box<Reversal>),
     /// What a group of keys uses.
     Group(Box<rare::Group>),
 }
@@ -155,6 +162,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// What a detector tells of it, with its evidence.
+    pub fn into_told(self, evidence: Vec<Arc<Evidence>>) -> Told {
+        let Decision { measure, is_estimate, steps, habit, .. } = self;
+        Told { measure, is_estimate, steps, evidence, habit }
+    }
+
     /// The same, as what the peers of a key of so many records say.
     fn of_peers(mut self, n_own: u64) -> Decision {
         if let Some(habit) = &mut self.habit {
@@ -184,6 +197,7 @@ impl State {
             CorrelationKind::Burst(_) => State::Burst(Box::default()),
             CorrelationKind::Spread(..) => State::Spread(Box::default()),
             CorrelationKind::Rare(_) => State::Group(Box::default()),
+            CorrelationKind::Reversal => State::Reversal(Box::default()),
         }
     }
 
@@ -245,6 +259,10 @@ impl State {
                 let member = hash::stable64_of(&member?);
                 group.observe(member, &sight_of(turned, base, |text| Some(text.into()))?, pace, asked)
             }
+            State::Reversal(reversal) => {
+                let step = step_of(base, event.outcome);
+                reversal.observe(step, &sight_of(turned, base, |text| Some(text.into()))?, asked)
+            }
             State::Slumber(slumber) => {
                 let CorrelationKind::Dormant(learning, after) = asked.kind else { return None };
                 let name: Vec<&str> = base.group_by.iter().filter_map(|slot| event.captured(*slot)).collect();
@@ -266,7 +284,11 @@ impl State {
             State::Burst(burst) => burst.count.forget(horizon),
             State::Spread(spread) => spread.distinct.forget(horizon, asked.timespan),
             // Habits forget when they are asked, in the time of what is asked.
-            State::Values(_) | State::Places(_) | State::Slumber(_) | State::Group(_) => {}
+            State::Values(_)
+            | State::Places(_)
+            | State::Slumber(_)
+            | State::Group(_)
+            | State::Reversal(_) => {}
         }
     }
 
@@ -284,17 +306,31 @@ impl State {
             State::Burst(burst) => burst.weight(),
             State::Spread(spread) => spread.weight(),
             State::Group(group) => group.weight(),
+            State::Reversal(reversal) => reversal.weight(),
         }
     }
 
     /// As what a record is kept for evidence, where earlier ones are part of what is told.
     fn role_of(&self, base: &Base, decision: Option<&Decision>) -> Option<u16> {
         match self {
-            State::Absence(_) | State::Values(_) | State::Slumber(_) | State::Group(_) => None,
+            State::Absence(_)
+            | State::Values(_)
+            | State::Slumber(_)
+            | State::Group(_)
+            | State::Reversal(_) => None,
             // Of each of two places at least one.
             State::Places(_) => Some(u16::from(decision.is_some())),
             _ => Some(base.role),
         }
+    }
+}
+
+/// What a finding of a base is to a reversal.
+pub fn step_of(base: &Base, outcome: Outcome) -> Step {
+    match (base.role, outcome) {
+        (1, _) => Step::Between,
+        (_, Outcome::Denied) => Step::Refused,
+        _ => Step::Allowed,
     }
 }
 
@@ -323,9 +359,9 @@ impl Window {
 
     /// A decision of this window with its evidence, and whether it opens.
     pub fn told(&self, decision: Decision, asked: &Correlation) -> (Told, bool) {
-        let Decision { measure, is_estimate, opens, end, steps, habit } = decision;
+        let (opens, end) = (decision.opens, decision.end);
         let evidence = self.witnesses.within(end.saturating_sub(asked.timespan.0), end);
-        (Told { measure, is_estimate, steps, evidence, habit }, opens)
+        (decision.into_told(evidence), opens)
     }
 
     /// The turn after which something is decided although nothing came.
@@ -349,6 +385,7 @@ impl Window {
         match &mut self.state {
             State::Values(habit) => habit.take_pushed_out(),
             State::Places(places) => places.take_pushed_out(),
+            State::Reversal(reversal) => reversal.take_pushed_out(),
             State::Group(group) => std::mem::take(&mut group.pushed_out),
             _ => 0,
         }
