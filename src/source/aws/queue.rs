@@ -47,6 +47,8 @@ const FETCHES_AT_ONCE: usize = 64;
 const SETTLED_AT_ONCE: usize = 200;
 /// Attempts to delete a message. One that is not deleted comes again, and its records are known then.
 const DELETES_MAX: u32 = 5;
+/// How long a poll may still take when a stop is asked for.
+const LAST_POLL: Duration = Duration::from_secs(2);
 /// How soon a message comes again whose object could not be read.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
 
@@ -170,9 +172,20 @@ impl Inner {
         let mut pauses = Pauses::new(self.connection.settings().patience);
         while !outlet.is_stopping() {
             while working.try_join_next().is_some() {}
+            let ask = self.ask();
+            tokio::pin!(ask);
             let asked = tokio::select! {
-                answer = self.ask() => answer,
-                () = outlet.stopping() => break,
+                answer = &mut ask => answer,
+                () = outlet.stopping() => {
+                    // An abandoned poll may still take messages along, which nobody sees until their time is up.
+                    if let Ok(Ok(messages)) = tokio::time::timeout(LAST_POLL, ask).await {
+                        let handles: Vec<&str> = messages.iter().filter_map(Message::receipt_handle).collect();
+                        if !handles.is_empty() {
+                            self.hide(&handles, Duration::ZERO).await;
+                        }
+                    }
+                    break;
+                }
             };
             match asked {
                 Ok(messages) => {
