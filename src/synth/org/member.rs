@@ -205,7 +205,7 @@ impl Maker<'_> {
             }
             Part::ServiceUser => 0xC613_0000 | (dice.below(64) as u32) << 8 | host,
             // Three gateways an account, one a zone.
-            _ => 0xC612_0000 | (self.account as u32 % 250) << 8 | dice.below(3) as u32 + 10,
+            _ => 0xC612_0000 | ((self.account as u32 % 250) << 8) | (dice.below(3) as u32 + 10),
         }
     }
 

@@ -106,7 +106,7 @@ impl Org {
     /// Works out who belongs to it, what happens to it and what is planted.
     pub fn new(plan: OrgPlan) -> Org {
         let n_accounts = plan.principals.div_ceil(PRINCIPALS_AN_ACCOUNT).clamp(2, 200);
-        let estates: Vec<Estate> = (0..n_accounts).map(|i| Estate::new(plan.seed ^ 0x6F72_67, i)).collect();
+        let estates: Vec<Estate> = (0..n_accounts).map(|i| Estate::new(plan.seed ^ 0x006F_7267, i)).collect();
         let decks = Decks::new();
         let n_days = i64::from(plan.weeks) * 7;
         let mut members =

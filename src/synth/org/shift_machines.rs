@@ -76,7 +76,7 @@ impl Shift<'_> {
     fn unit(&self, nth: u64) -> u64 {
         match self.member.actor.part {
             Part::Fleet | Part::Task => {
-                let lives = if nth % 2 == 0 { 9 } else { 1 };
+                let lives = if nth.is_multiple_of(2) { 9 } else { 1 };
                 stable64_of(&[&self.member.actor.name, &nth.to_string(), &(self.day / lives).to_string()]) | 1
             }
             _ => 0,
@@ -93,7 +93,7 @@ impl Shift<'_> {
             return 0x0A00_0000 | account << 16 | (unit >> 20) as u32 & 0xFFFF;
         }
         if part == Part::Fleet && self.index % 7 == 3 {
-            return 0xF600_0000 | (unit % 40) as u32 * 0x1_0000 | (unit >> 20) as u32 & 0xFFFF;
+            return 0xF600_0000 | (((unit % 40) as u32) << 16) | ((unit >> 20) as u32 & 0xFFFF);
         }
         let account = self.member.actor.account;
         let has_moved = self.happenings.moves.iter().any(|(day, a)| *day <= self.day && *a == account);

@@ -127,9 +127,9 @@ fn a_silent_account_says_nothing_and_the_others_go_on() {
         if (mark.start..mark.end).contains(&time) {
             let own = json["recipientAccountId"].as_str() == Some(&mark.account);
             if own {
-                silent += 1
+                silent += 1;
             } else {
-                others += 1
+                others += 1;
             };
         }
     }
