@@ -4,11 +4,15 @@
 //! `deploy/alert.schema.json` is the normative form and a test holds the two together. No alert holds a raw
 //! record, a session token or a secret.
 
+mod incident;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use incident::{Incident, MEMBERS_MAX, Moment, NAMED_MAX, Risk, State, TIMELINE_MAX};
 
 use crate::time::Timestamp;
 
@@ -26,6 +30,25 @@ pub enum Severity {
     High,
     /// An incident, almost certainly.
     Critical,
+}
+
+impl Mode {
+    /// All of them, in order.
+    pub const ALL: [Mode; 3] = [Mode::Alert, Mode::Risk, Mode::DryRun];
+
+    /// The name in detectors, configuration and output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Alert => "alert",
+            Mode::Risk => "risk",
+            Mode::DryRun => "dry_run",
+        }
+    }
+
+    /// What findings of a level are for where nobody said so: low and informational ones feed risk only.
+    pub fn of(severity: Severity) -> Mode {
+        if severity <= Severity::Low { Mode::Risk } else { Mode::Alert }
+    }
 }
 
 impl Severity {
@@ -96,7 +119,7 @@ pub enum Mode {
     /// Findings are shown.
     #[default]
     Alert,
-    /// Findings only feed the risk of their actor.
+    /// Findings only feed the risk of their actor; they are members of incidents and not alerts of their own.
     Risk,
     /// Findings are shown, marked as a rehearsal, and page nobody.
     DryRun,
@@ -106,10 +129,10 @@ pub enum Mode {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// One detector, one principal, one hour.
+    /// One detector, one principal, one hour: an [`Alert`].
     #[default]
     Alert,
-    /// Several alerts of one actor.
+    /// Several alerts of one actor: an [`Incident`].
     Incident,
 }
 
@@ -123,7 +146,7 @@ pub const EVIDENCE_MAX: usize = 5;
 pub struct Alert {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Alert or incident.
+    /// Always [`Kind::Alert`].
     pub kind: Kind,
     /// Stable: hash of detector id, grouping key and hour; never of severity, title or actor.
     pub id: String,
@@ -172,7 +195,7 @@ pub struct Alert {
     pub baseline: BTreeMap<String, serde_json::Value>,
     /// At most [`EVIDENCE_MAX`] records, earliest first.
     pub evidence: Vec<Evidence>,
-    /// What it adds to the risk of its actor.
+    /// What it adds to the risk of its actor, before decay and repetition: `points`; nothing where it adds none.
     pub risk: BTreeMap<String, serde_json::Value>,
     /// ATT&CK techniques, `T1562.008`.
     pub techniques: Vec<String>,

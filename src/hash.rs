@@ -56,14 +56,23 @@ pub fn stable128_of(parts: &[&str]) -> u128 {
 
 /// A name of 32 hexadecimal digits (128 bits of BLAKE3) made from parts, for ids that users see.
 pub fn id_of(parts: &[&str]) -> String {
+    id_text(id128_of(parts))
+}
+
+/// How an id is written.
+pub fn id_text(id: u128) -> String {
+    format!("{id:032x}")
+}
+
+/// The same id as a number.
+pub fn id128_of(parts: &[&str]) -> u128 {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut hex = hasher.finalize().to_hex().to_string();
-    hex.truncate(32);
-    hex
+    let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *hasher.finalize().as_bytes();
+    u128::from_be_bytes(bytes)
 }
 
 #[cfg(test)]

@@ -116,6 +116,8 @@ pub struct Tally {
     pub objects: Objects,
     /// Findings that were not shown, by the suppression that they fell under.
     pub suppressed: BTreeMap<String, u64>,
+    /// Alerts that were not written because they only feed the risk of their actor.
+    pub risk_only: u64,
     /// Sessions of roles, and whose origin is known.
     pub lineage: Lineage,
 }

@@ -10,6 +10,8 @@ pub mod fault;
 mod geo;
 mod known;
 mod quiet;
+mod risk;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,8 @@ pub struct Settings {
     pub modes: Vec<ModeSetting>,
     /// The file of suppressions.
     pub suppressions: Option<PathBuf>,
+    /// How the daemon works.
+    pub watch: watch::Watch,
     /// How AWS is reached.
     pub aws: source::aws::Settings,
 }
@@ -78,15 +82,24 @@ pub struct Overrides {
 
 /// Reads the file, if any, and lays the flags over it.
 pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Settings, ConfigError> {
+    load_over(Settings::default(), file, overrides)
+}
+
+/// The same, over defaults of a command's own.
+pub fn load_over(
+    defaults: Settings,
+    file: Option<&Path>,
+    overrides: &Overrides,
+) -> Result<Settings, ConfigError> {
     let mut settings = match file {
-        Some(path) => from_file(path)?,
-        None => from_text("", Path::new("defaults"))?,
+        Some(path) => from_file(path, defaults)?,
+        None => read(defaults, "", Path::new("defaults"))?,
     };
     overrides.lay_over(&mut settings);
     Ok(settings)
 }
 
-fn from_file(path: &Path) -> Result<Settings, ConfigError> {
+fn from_file(path: &Path, defaults: Settings) -> Result<Settings, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         ConfigError::from(Fault::of_file(
             path,
@@ -94,20 +107,27 @@ fn from_file(path: &Path) -> Result<Settings, ConfigError> {
             "check --config and TRAILHOUND_CONFIG",
         ))
     })?;
-    from_text(&text, path)
+    read(defaults, &text, path)
 }
 
 /// Reads settings from text; `path` is what faults are reported under and what relative paths start from.
 pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
+    read(Settings::default(), text, path)
+}
+
+fn read(mut settings: Settings, text: &str, path: &Path) -> Result<Settings, ConfigError> {
     let (root, mut faults) = document::parse(text, path);
-    let mut settings = Settings::default();
     let mut root = Section::root(&root, text, path, &mut faults);
     known::read(root.section("known"), &mut settings.context);
     geo::read(root.section("geo"), &mut settings.context.places);
     read_engine(root.section("engine"), &mut settings.engine);
+    risk::read(root.section("risk"), &mut settings.engine.fold.risk);
     settings.output.read(root.section("output"));
     settings.modes = quiet::read_modes(root.section("modes"));
     settings.suppressions = quiet::read_quiet(root.section("quiet"));
+    watch::read(root.section("watch"), &mut settings.watch);
+    watch::read_http(root.section("http"), &mut settings.watch.http);
+    watch::read_sinks(root.section("sinks"), &mut settings.watch.sinks);
     aws::read(root.section("aws"), &mut settings.aws);
     root.finish();
     if faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(faults)) }
@@ -128,8 +148,19 @@ fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
             "raise boundary_bytes or lower record_bytes",
         );
     }
-    let Bounds { held, duplicates, links, roles, windows, habits, profiles, sleepers, groups } =
-        &mut engine.fold.bounds;
+    let Bounds {
+        held,
+        duplicates,
+        links,
+        roles,
+        windows,
+        habits,
+        profiles,
+        sleepers,
+        groups,
+        actors,
+        incidents,
+    } = &mut engine.fold.bounds;
     section.set_at_least("duplicates_max", 1, duplicates);
     limit(&mut section, "pending_max", "pending_bytes", held);
     limit(&mut section, "links_max", "links_bytes", links);
@@ -139,6 +170,8 @@ fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
     limit(&mut section, "profiles_max", "profiles_bytes", profiles);
     limit(&mut section, "sleepers_max", "sleepers_bytes", sleepers);
     limit(&mut section, "groups_max", "groups_bytes", groups);
+    limit(&mut section, "actors_max", "actors_bytes", actors);
+    section.set_at_least("incidents_max", 1, incidents);
     section.finish();
 }
 
@@ -177,7 +210,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Settings, String> {
-        from_text(text, Path::new("t.toml")).map_err(|e| e.to_string())
+        super::from_text(text, Path::new("t.toml")).map_err(|e| e.to_string())
     }
 
     #[test]

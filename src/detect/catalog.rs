@@ -6,6 +6,7 @@
 use super::finding::Turned;
 use super::light::Light;
 use super::policy::{Bound, Policy, Stance, Suppression, UnknownDetector};
+use super::risk::sensitivity::Tenths;
 use crate::alert::{Mode, Outcome, Severity};
 use crate::record::Record;
 use crate::record::derived::Fact;
@@ -49,15 +50,21 @@ impl Catalog {
         Ok(())
     }
 
-    /// How loud a detector is in an account.
-    pub fn stance(&self, detector: u32, account: &str) -> Stance {
+    /// How loud a detector is in an account about something of a level.
+    pub fn stance(&self, detector: u32, account: &str, severity: Severity) -> Stance {
         let at = detector as usize;
-        self.detectors.get(at).map_or(Stance::Off, |d| self.policy.stance(at, account, d.mode))
+        let own = |d: &Detector| self.policy.stance(at, account, d.mode_of(severity));
+        self.detectors.get(at).map_or(Stance::Off, own)
+    }
+
+    /// Whether a detector is off in an account, so that nobody hears it.
+    pub fn is_off(&self, detector: u32, account: &str) -> bool {
+        self.policy.has_off() && self.stance(detector, account, Severity::Medium) == Stance::Off
     }
 
     /// Whether a finding is heard by anybody.
     pub fn is_heard(&self, detector: u32, event: &Event) -> bool {
-        !self.policy.has_off() || self.stance(detector, event.text(Text::Account)) != Stance::Off
+        !self.is_off(detector, event.text(Text::Account))
     }
 
     /// The suppression that a finding falls under.
@@ -116,8 +123,10 @@ pub struct Detector {
     pub severity: Severity,
     /// Its level for refused calls, where that differs.
     pub severity_denied: Option<Severity>,
-    /// What its findings are for.
-    pub mode: Mode,
+    /// What its findings are for; `None`: as [`Mode::of`] their level.
+    pub mode: Option<Mode>,
+    /// What its findings weigh as risk, in tenths; `None`: by the call.
+    pub sensitivity: Option<Tenths>,
     /// ATT&CK techniques.
     pub techniques: Vec<String>,
     /// All tags.
@@ -150,6 +159,11 @@ impl Detector {
             Outcome::Denied => self.severity_denied.unwrap_or(self.severity),
             _ => self.severity,
         }
+    }
+
+    /// What its findings of a level are for, by its own word.
+    pub fn mode_of(&self, severity: Severity) -> Mode {
+        self.mode.unwrap_or_else(|| Mode::of(severity))
     }
 
     /// The round of the fold in which it decides: 1 for rules, more for correlations, by depth.

@@ -13,4 +13,5 @@ pub mod load;
 pub mod names;
 pub mod policy;
 pub mod profile;
+pub mod risk;
 pub mod window;

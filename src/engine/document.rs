@@ -3,6 +3,7 @@
 //! Text from records stands in it as written: making it harmless is for whoever shows it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::group::Group;
 use super::habits;
@@ -10,20 +11,22 @@ use super::reasons::reasons;
 use super::wiring::correlation_of;
 use crate::alert::{Alert, DetectorRef, Kind, Mode, SCHEMA, Source};
 use crate::detect::catalog::{Catalog, Detector};
-use crate::detect::policy::Stance;
+use crate::detect::risk::sensitivity::sensitivity;
+use crate::detect::risk::{Hit, RiskSettings, Tactics};
 use crate::hash;
 use crate::record::event::Text;
-use crate::time::Span;
+use crate::time::Timestamp;
 
 /// The alert that a group is now.
-pub(super) fn alert(group: &Group, catalog: &Catalog) -> Alert {
+pub(super) fn alert(group: &Group, catalog: &Catalog, settings: &RiskSettings) -> Alert {
     let detector = &catalog.detectors[group.detector as usize];
+    let mode = group.mode(catalog);
     let event = &group.opening;
     let owned = |column| event.get(column).map(str::to_owned);
     Alert {
         schema: SCHEMA,
         kind: Kind::Alert,
-        id: id(group, detector),
+        id: hash::id_text(group.alert),
         revision: group.revision,
         time: event.time,
         detector: DetectorRef {
@@ -33,7 +36,7 @@ pub(super) fn alert(group: &Group, catalog: &Catalog) -> Alert {
             version: detector.version.clone(),
         },
         severity: group.severity,
-        mode: mode(group, detector, catalog),
+        mode,
         outcome: event.outcome,
         late: group.late,
         account: owned(Text::Account),
@@ -55,19 +58,41 @@ pub(super) fn alert(group: &Group, catalog: &Catalog) -> Alert {
         reasons: reasons(group, detector, catalog),
         baseline: baseline(group, detector),
         evidence: group.evidence.clone(),
-        risk: Default::default(),
+        risk: risk(group, detector, mode, settings),
         techniques: detector.techniques.clone(),
         tags: detector.tags.clone(),
         references: detector.references.clone(),
     }
 }
 
-/// What the alert is for, by the word of the operator or else of the detector.
-fn mode(group: &Group, detector: &Detector, catalog: &Catalog) -> Mode {
-    match catalog.stance(group.detector, group.opening.text(Text::Account)) {
-        Stance::On(mode) => mode,
-        // Switched off after it was raised.
-        Stance::Off => detector.mode,
+/// What risk and incidents need to know of it.
+pub(super) fn hit(group: &Group, mode: Mode, turn: Timestamp, catalog: &Catalog) -> Hit {
+    let detector = &catalog.detectors[group.detector as usize];
+    let event = &group.opening;
+    let source = event.text(Text::EventSource);
+    let service = source.strip_suffix(".amazonaws.com").unwrap_or(source);
+    Hit {
+        alert: group.alert,
+        detector: detector.name.clone(),
+        title: detector.title.clone(),
+        tactics: Tactics::of_tags(&detector.tags),
+        techniques: detector.techniques.clone(),
+        severity: group.severity,
+        mode,
+        outcome: event.outcome,
+        sensitivity: sensitivity(detector, event),
+        call: format!("{service}:{}", event.text(Text::EventName)),
+        account: event.text(Text::Account).to_owned(),
+        principal: Arc::clone(&group.principal),
+        standing: Arc::clone(&group.standing),
+        turn,
+        sequence: group.sequence,
+        time: event.time,
+        first_seen: group.first_seen,
+        last_seen: group.last_seen,
+        count: group.count,
+        nth: 1,
+        is_told: false,
     }
 }
 
@@ -78,17 +103,13 @@ fn baseline(group: &Group, detector: &Detector) -> BTreeMap<String, serde_json::
     }
 }
 
-/// Made of the detector, the grouping key and the hour; never of severity, title or actor.
-fn id(group: &Group, detector: &Detector) -> String {
-    let hour = group.opening.time.floor(Span::HOUR).to_string();
-    let apart = group.apart.as_deref();
-    hash::id_of(&[
-        &detector.id,
-        group.opening.text(Text::Account),
-        &group.principal.id,
-        group.opening.outcome.name(),
-        if apart.is_some() { "+" } else { "-" },
-        apart.unwrap_or(""),
-        &hour,
-    ])
+/// What it adds to the risk of its actor; a rehearsal adds nothing.
+fn risk(
+    group: &Group,
+    detector: &Detector,
+    mode: Mode,
+    settings: &RiskSettings,
+) -> BTreeMap<String, serde_json::Value> {
+    let points = settings.points(group.severity, sensitivity(detector, &group.opening));
+    (mode != Mode::DryRun).then(|| ("points".to_owned(), points.into())).into_iter().collect()
 }

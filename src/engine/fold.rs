@@ -6,21 +6,24 @@
 use std::sync::Arc;
 
 use super::duplicates::{Duplicates, ENTRIES_MAX, Verdict};
+use super::incidents::{Incidents, Notice};
 use super::profiles::Profiles;
 use super::quiet::{Emission, Lines, News, Quiet};
 use super::rounds;
 use super::scanned::{Line, Scanned};
 use super::sequence::{Exit, Held, Light, Pace, Sequencer};
 use super::sketch::Sketches;
+use super::step::Placed;
 use super::windows::Windows;
 use super::wiring::Wiring;
-use crate::alert::Alert;
+use crate::alert::{Alert, Incident};
 use crate::decode::{Fate, Reject};
 use crate::detect::bounded::Limit;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::LinkTable;
 use crate::detect::names::SessionNames;
+use crate::detect::risk::RiskSettings;
 use crate::detect::window::Room;
 use crate::object::ObjectId;
 use crate::record::event::Event;
@@ -36,6 +39,10 @@ pub struct FoldSettings {
     pub late_grace: Span,
     /// Which lines are written about an alert.
     pub lines: Lines,
+    /// Whether alerts that only feed risk are written, too: for whoever asks what each detector would say.
+    pub writes_risk: bool,
+    /// How risk is counted, and what makes an incident.
+    pub risk: RiskSettings,
     /// The most that is remembered.
     pub bounds: Bounds,
 }
@@ -61,6 +68,10 @@ pub struct Bounds {
     pub sleepers: Limit,
     /// Open alerts.
     pub groups: Limit,
+    /// Actors with risk.
+    pub actors: Limit,
+    /// Open incidents.
+    pub incidents: usize,
 }
 
 impl Default for FoldSettings {
@@ -70,6 +81,8 @@ impl Default for FoldSettings {
             lateness: Span(600),
             late_grace: Span(900),
             lines: Lines::Final,
+            writes_risk: false,
+            risk: RiskSettings::default(),
             bounds: Bounds::default(),
         }
     }
@@ -87,6 +100,8 @@ impl Default for Bounds {
             profiles: Limit { entries: 1 << 21, bytes: 512 << 20 },
             sleepers: Limit { entries: 1 << 22, bytes: 256 << 20 },
             groups: Limit { entries: 1 << 18, bytes: 128 << 20 },
+            actors: Limit { entries: 1 << 18, bytes: 128 << 20 },
+            incidents: 4_096,
         }
     }
 }
@@ -96,6 +111,8 @@ impl Default for Bounds {
 pub struct Step {
     /// Alerts, in the one order that they have.
     pub alerts: Vec<Alert>,
+    /// Incidents that opened, changed or ended, in theirs; [`Step::documents`] has both.
+    pub incidents: Vec<Placed>,
     /// The objects of this step, in their order.
     pub absorbed: Vec<Absorbed>,
     /// A bounded sample of the records that were not understood.
@@ -115,6 +132,8 @@ pub struct Absorbed {
     pub fate: Fate,
     /// How many records were found in it.
     pub n_records: u64,
+    /// The event time of the newest of them.
+    pub newest: Option<Timestamp>,
 }
 
 /// How often a memory had to let go of something because it was full.
@@ -140,6 +159,12 @@ pub struct Evictions {
     pub waiting: u64,
     /// Alerts that closed before their time.
     pub groups: u64,
+    /// Actors whose risk was forgotten.
+    pub actors: u64,
+    /// Incidents that closed before their time.
+    pub incidents: u64,
+    /// Alerts that their incidents no longer list.
+    pub members: u64,
 }
 
 /// The state of all detectors, and what waits before and after them.
@@ -155,13 +180,15 @@ pub struct Fold {
     pub(super) windows: Windows,
     pub(super) profiles: Profiles,
     pub(super) quiet: Quiet,
+    pub(super) incidents: Incidents,
     /// The place of the last event in the total order.
     pub(super) sequence: u64,
     pub(super) tally: Tally,
     /// What memories that were replaced had let go.
     evicted_before: Evictions,
     exit: Exit,
-    emitted: Vec<Emission>,
+    pub(super) emitted: Vec<Emission>,
+    pub(super) noticed: Vec<Notice>,
 }
 
 /// How many events are folded at once; only memory depends on it.
@@ -191,11 +218,13 @@ impl Fold {
             names: SessionNames::new(bounds.roles),
             links: LinkTable::new(bounds.links),
             quiet: Quiet::new(bounds.groups),
+            incidents: Incidents::new(&settings),
             sequence: 0,
             tally: Tally::default(),
             evicted_before: Evictions::default(),
             exit: Exit::default(),
             emitted: Vec::new(),
+            noticed: Vec::new(),
         }
     }
 
@@ -219,7 +248,10 @@ impl Fold {
     pub fn finish(&mut self) -> Step {
         self.sequencer.finish(&mut self.exit);
         self.fold();
-        self.quiet.close_before(Timestamp(i64::MAX), &self.catalog, self.settings.lines, &mut self.emitted);
+        self.quiet.close_before(Timestamp(i64::MAX), &self.catalog, &self.settings, &mut self.emitted);
+        // What was quiet for long is closed; the rest is still open.
+        self.incidents.close_before(self.sequencer.watermark(), &self.settings, &mut self.noticed);
+        self.incidents.finish(&self.settings, &mut self.noticed);
         let step = self.settle(Step::default());
         debug_assert_eq!(step.tally.records.pending, 0, "nothing waits after the end");
         step
@@ -234,6 +266,11 @@ impl Fold {
         fold.tally.records.pending = fold.sequencer.n_held() as u64;
         debug_assert!(fold.tally.records.balance());
         *self = fold;
+    }
+
+    /// All open incidents as they are now, the highest risk first.
+    pub fn open_incidents(&self) -> Vec<Incident> {
+        self.incidents.open(&self.settings)
     }
 
     /// The detectors in force.
@@ -255,6 +292,7 @@ impl Fold {
     pub fn evictions(&self) -> Evictions {
         let before = self.evicted_before;
         let evicted = |room| self.windows.evicted(room);
+        let let_go = self.incidents.let_go();
         Evictions {
             duplicates: before.duplicates + self.duplicates.evicted,
             links: before.links + self.links.evicted(),
@@ -266,12 +304,25 @@ impl Fold {
             values: before.values + self.windows.pushed_out() + self.profiles.pushed_out(),
             waiting: before.waiting + self.windows.passed_over(),
             groups: before.groups + self.quiet.evicted(),
+            actors: before.actors + let_go.suspects,
+            incidents: before.incidents + let_go.incidents,
+            members: before.members + let_go.members,
         }
     }
 
     fn take(&mut self, scanned: Scanned, step: &mut Step) {
         let Scanned {
-            object, stamp, lines, events, sketches, n_read, filtered, rejected, rejects, fate, ..
+            object,
+            stamp,
+            lines,
+            events,
+            sketches,
+            n_read,
+            filtered,
+            rejected,
+            rejects,
+            fate,
+            census,
         } = scanned;
         self.count_object(fate, n_read, &filtered, &rejected);
         debug_assert_eq!(
@@ -291,7 +342,8 @@ impl Fold {
         }
         self.sequencer.end_object(&mut self.exit);
         step.rejects.extend(rejects.into_iter().map(|reject| (Arc::clone(&object), reject)));
-        step.absorbed.push(Absorbed { object, fate, n_records: n_read });
+        let newest = census.span.map(|(_, newest)| newest);
+        step.absorbed.push(Absorbed { object, fate, n_records: n_read, newest });
     }
 
     #[inline]
@@ -399,7 +451,9 @@ impl Fold {
         self.suppress(&mut findings, &turned);
         rounds::recall(&mut turned, &self.links, &changes);
         let news = News { findings: &findings, turned: &turned, corrections: &corrections };
-        self.quiet.take(news, &self.catalog, self.settings.lines, &mut self.emitted);
+        let stirs = self.quiet.take(news, &self.catalog, &self.settings, &mut self.emitted);
+        self.incidents.take(stirs, &self.settings, &mut self.noticed);
+        self.tally.risk_only += self.incidents.take_risk_only();
     }
 
     /// Leaves out what the operator does not want to see. Correlations have heard it.
@@ -423,12 +477,11 @@ impl Fold {
     fn settle(&mut self, mut step: Step) -> Step {
         self.fold();
         let watermark = self.sequencer.watermark();
-        self.quiet.close_before(watermark, &self.catalog, self.settings.lines, &mut self.emitted);
+        self.quiet.close_before(watermark, &self.catalog, &self.settings, &mut self.emitted);
+        self.incidents.close_before(watermark, &self.settings, &mut self.noticed);
         self.windows.forget(watermark, &self.wiring);
         self.profiles.forget(watermark);
-        let mut emitted = std::mem::take(&mut self.emitted);
-        emitted.sort_by(Emission::in_order);
-        step.alerts = emitted.into_iter().map(|emission| emission.alert).collect();
+        self.write(&mut step);
         self.tally.records.pending = self.sequencer.n_held() as u64;
         self.tally.records.hurried += std::mem::take(&mut self.sequencer.hurried);
         debug_assert!(self.tally.records.balance(), "every record has one fate: {:?}", self.tally.records);

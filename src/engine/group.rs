@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::wiring::correlation_of;
-use crate::alert::{EVIDENCE_MAX, Evidence, Identity, Severity};
-use crate::detect::catalog::Detector;
+use crate::alert::{EVIDENCE_MAX, Evidence, Identity, Mode, Severity};
+use crate::detect::catalog::{Catalog, Detector};
 use crate::detect::finding::{Finding, Told, Turned, evidence_of};
 use crate::detect::link::Standing;
-use crate::record::event::Event;
+use crate::detect::policy::Stance;
+use crate::hash;
+use crate::record::event::{Event, Text};
 use crate::time::{Span, Timestamp};
 
 /// How long after its last hour an alert stays open, in turn: late records still find it.
@@ -16,6 +18,8 @@ pub const OPEN_FOR: Span = Span::DAY;
 /// Findings of one detector about the same thing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
+    /// The alert's id, as a number.
+    pub alert: u128,
     /// The detector.
     pub detector: u32,
     /// The event that opened it.
@@ -62,6 +66,7 @@ impl Group {
         // What may be decided long after its record finds its group open, too.
         let wait = correlation_of(detector).map_or(Span(0), |c| c.wait);
         let mut group = Group {
+            alert: 0,
             detector: finding.detector,
             opening: Arc::clone(event),
             principal: Arc::clone(&turned.principal),
@@ -79,8 +84,18 @@ impl Group {
             revision: 0,
             shown: 0,
         };
+        group.alert = alert_id(&group, detector);
         group.add(finding, turned, detector);
         group
+    }
+
+    /// What it is for, by the word of the operator or else of the detector.
+    pub fn mode(&self, catalog: &Catalog) -> Mode {
+        match catalog.stance(self.detector, self.opening.text(Text::Account), self.severity) {
+            Stance::On(mode) => mode,
+            // Switched off after it was raised.
+            Stance::Off => catalog.detectors[self.detector as usize].mode_of(self.severity),
+        }
     }
 
     /// Adds a finding.
@@ -129,6 +144,21 @@ impl Group {
         let standing = self.standing.weight();
         512 + self.opening.weight() + evidence + standing + told + self.apart.as_ref().map_or(0, |a| a.len())
     }
+}
+
+/// Made of the detector, the grouping key and the hour; never of severity, title or actor.
+fn alert_id(group: &Group, detector: &Detector) -> u128 {
+    let hour = group.opening.time.floor(Span::HOUR).to_string();
+    let apart = group.apart.as_deref();
+    hash::id128_of(&[
+        &detector.id,
+        group.opening.text(Text::Account),
+        &group.principal.id,
+        group.opening.outcome.name(),
+        if apart.is_some() { "+" } else { "-" },
+        apart.unwrap_or(""),
+        &hour,
+    ])
 }
 
 fn evidence_weight(e: &Evidence) -> usize {

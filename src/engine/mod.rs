@@ -4,7 +4,7 @@
 //! takes what they held, in the order of the objects:
 //!
 //! ```text
-//! Scanned -> duplicates -> sequence -> link -> detectors -> correlations by depth -> quiet -> Alert
+//! Scanned -> duplicates -> sequence -> link -> detectors -> correlations by depth -> quiet -> Alert -> risk -> Incident
 //! ```
 //!
 //! Alerts do not depend on thread count, shard count, or how the input was cut into steps: output is byte-identical.
@@ -12,9 +12,12 @@
 
 mod document;
 pub mod duplicates;
+mod fleets;
 pub mod fold;
 pub mod group;
 mod habits;
+mod incident_document;
+pub mod incidents;
 pub mod lines;
 mod part;
 mod pipeline;
@@ -25,6 +28,7 @@ pub mod rounds;
 mod saved;
 mod saved_event;
 mod saved_habit;
+mod saved_incident;
 mod saved_light;
 mod saved_link;
 mod saved_window;
@@ -34,6 +38,7 @@ pub mod sequence;
 pub mod shards;
 pub mod sketch;
 pub mod snapshot;
+pub mod step;
 pub mod windows;
 pub mod wiring;
 
@@ -41,13 +46,15 @@ pub use fold::{Absorbed, Bounds, Fold, FoldSettings, Step};
 pub use lines::Admission;
 pub use quiet::Lines;
 pub use scanned::Census;
-pub use snapshot::StateError;
+pub use snapshot::{Image, StateError};
+pub use step::{Document, Placed};
 
 use std::sync::Arc;
 
 use pipeline::Pipeline;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::alert::Incident;
 use crate::decode::Limits;
 use crate::detect::catalog::Catalog;
 use crate::object::Object;
@@ -158,6 +165,11 @@ impl Engine {
         self.fold.snapshot()
     }
 
+    /// The whole state as it is now, to be turned into bytes while the engine goes on.
+    pub fn image(&self) -> Image {
+        self.fold.image()
+    }
+
     /// Puts another catalogue in force for what follows.
     pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
         self.scanner.swap_catalog(catalog.clone());
@@ -169,9 +181,19 @@ impl Engine {
         self.fold.tally()
     }
 
+    /// What is below it is settled.
+    pub fn watermark(&self) -> Timestamp {
+        self.fold.watermark()
+    }
+
     /// Whom and what the records were about, since the engine was made.
     pub fn census(&self) -> &Census {
         &self.census
+    }
+
+    /// All open incidents as they are between two steps, the highest risk first.
+    pub fn open_incidents(&self) -> Vec<Incident> {
+        self.fold.open_incidents()
     }
 
     /// How often a memory had to let go of something because it was full.
@@ -183,7 +205,12 @@ impl Engine {
 impl Step {
     /// Adds what came of a later step.
     fn append(&mut self, later: Step) {
+        let n_before = self.alerts.len();
         self.alerts.extend(later.alerts);
+        self.incidents.extend(later.incidents.into_iter().map(|mut placed| {
+            placed.after += n_before;
+            placed
+        }));
         self.absorbed.extend(later.absorbed);
         self.rejects.extend(later.rejects);
         self.tally = later.tally;

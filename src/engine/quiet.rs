@@ -15,13 +15,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::document;
+use super::fold::FoldSettings;
 use super::group::Group;
 use super::shards;
-use crate::alert::Alert;
+use crate::alert::{Alert, Mode, Severity};
 use crate::detect::bounded::{Bounded, Limit};
 use crate::detect::catalog::{Catalog, Detector};
 use crate::detect::finding::{Finding, Turned};
-use crate::detect::link::Correction;
+use crate::detect::link::{Correction, Standing};
+use crate::detect::risk::Hit;
 use crate::hash;
 use crate::record::event::Text;
 use crate::time::{Span, Timestamp};
@@ -58,6 +60,50 @@ impl Emission {
     }
 }
 
+/// Something happened to an alert that its actor's risk rests on.
+#[derive(Debug)]
+pub struct Stir {
+    /// Where it stands among all that happened.
+    pub place: Place,
+    /// The alert's id, as a number.
+    pub alert: u128,
+    /// What it was.
+    pub what: What,
+}
+
+/// What happened to an alert.
+#[derive(Debug)]
+pub enum What {
+    /// It was raised.
+    Raised(Box<Hit>),
+    /// It stands for more records.
+    Grew {
+        /// How many by now.
+        count: u64,
+        /// Event times of the earliest and the latest.
+        span: (Timestamp, Timestamp),
+        /// How bad it is by now.
+        severity: Severity,
+        /// What it is for by now.
+        mode: Mode,
+    },
+    /// Who stands behind it turned up.
+    Corrected(Arc<Standing>),
+}
+
+impl Stir {
+    /// The one order of all that happens.
+    pub fn rank(&self) -> (Place, u128) {
+        (self.place, self.alert)
+    }
+}
+
+/// What a shard has to say.
+enum Said {
+    Line(Box<Emission>),
+    Stir(Stir),
+}
+
 /// What a batch brings.
 #[derive(Clone, Copy)]
 pub struct News<'a> {
@@ -72,13 +118,16 @@ pub struct News<'a> {
 /// The place of an alert among all that leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    turn: Timestamp,
+    /// When.
+    pub turn: Timestamp,
     /// Closed or decided by time; comes after what was caused by records of the same turn.
-    by_time: bool,
+    pub by_time: bool,
     /// The record that caused it, or that opened what closes.
-    sequence: u64,
-    detector: u32,
-    nth: u32,
+    pub sequence: u64,
+    /// The detector that spoke.
+    pub detector: u32,
+    /// What else came of the same.
+    pub nth: u32,
 }
 
 /// The open alerts.
@@ -102,7 +151,7 @@ struct QuietShard {
 struct Desk<'a> {
     news: News<'a>,
     catalog: &'a Catalog,
-    lines: Lines,
+    settings: &'a FoldSettings,
 }
 
 impl Quiet {
@@ -119,19 +168,34 @@ impl Quiet {
         Quiet { shards: shards::make(shard) }
     }
 
-    /// Takes what a batch brings.
-    pub fn take(&mut self, news: News<'_>, catalog: &Catalog, lines: Lines, out: &mut Vec<Emission>) {
+    /// Takes what a batch brings. Gives what happened to alerts that risk rests on, in the total order.
+    pub fn take(
+        &mut self,
+        news: News<'_>,
+        catalog: &Catalog,
+        settings: &FoldSettings,
+        out: &mut Vec<Emission>,
+    ) -> Vec<Stir> {
         let News { findings, turned, corrections } = news;
-        let desk = Desk { news, catalog, lines };
+        let desk = Desk { news, catalog, settings };
         let spoken = findings.iter().filter(|f| catalog.detectors[f.detector as usize].speaks);
         let items = spoken.map(|f| (key_of(f, &turned[f.event as usize], catalog), f)).collect();
-        out.extend(shards::run(&mut self.shards, items, |shard, key, finding, out| {
+        let mut said = shards::run(&mut self.shards, items, |shard, key, finding, out| {
             shard.take(key, finding, &desk, out);
-        }));
+        });
         for shard in &mut self.shards {
-            shard.correct(corrections.len(), &desk, out);
+            shard.correct(corrections.len(), &desk, &mut said);
             shard.n_corrected = 0;
         }
+        let mut stirs = Vec::new();
+        for said in said {
+            match said {
+                Said::Line(emission) => out.push(*emission),
+                Said::Stir(stir) => stirs.push(stir),
+            }
+        }
+        stirs.sort_by_key(Stir::rank);
+        stirs
     }
 
     /// Closes what no record can reach any more.
@@ -139,14 +203,19 @@ impl Quiet {
         &mut self,
         watermark: Timestamp,
         catalog: &Catalog,
-        lines: Lines,
+        settings: &FoldSettings,
         out: &mut Vec<Emission>,
     ) {
         let news = News { findings: &[], turned: &[], corrections: &[] };
-        let desk = Desk { news, catalog, lines };
+        let desk = Desk { news, catalog, settings };
+        let mut said = Vec::new();
         for shard in &mut self.shards {
-            shard.close_before(watermark, &desk, out);
+            shard.close_before(watermark, &desk, &mut said);
         }
+        out.extend(said.into_iter().filter_map(|said| match said {
+            Said::Line(emission) => Some(*emission),
+            Said::Stir(_) => None,
+        }));
     }
 
     /// How many alerts closed early because too many were open.
@@ -172,7 +241,7 @@ impl Quiet {
 }
 
 impl QuietShard {
-    fn take(&mut self, key: u128, finding: &Finding, desk: &Desk<'_>, out: &mut Vec<Emission>) {
+    fn take(&mut self, key: u128, finding: &Finding, desk: &Desk<'_>, out: &mut Vec<Said>) {
         let turned = &desk.news.turned[finding.event as usize];
         // What the same record or an earlier one revealed about open alerts comes first.
         let due = |c: &Correction| c.rank() <= turned.rank();
@@ -202,8 +271,9 @@ impl QuietShard {
         }
         if let Some(group) = self.groups.get_mut(key) {
             let rose = severity_before.is_some_and(|before| group.severity > before);
-            if desk.lines != Lines::Final && (group.count.is_power_of_two() || rose) {
-                out.push(show(group, cause(nth), desk.catalog));
+            out.extend(stir(group, cause(nth), severity_before.is_none(), desk));
+            if desk.settings.lines != Lines::Final && (group.count.is_power_of_two() || rose) {
+                out.extend(show(group, cause(nth), desk));
                 nth += 1;
             }
             let weight = group.weight();
@@ -218,7 +288,7 @@ impl QuietShard {
     }
 
     /// Revises what waited for the corrections of the batch up to the `n`th.
-    fn correct(&mut self, n: usize, desk: &Desk<'_>, out: &mut Vec<Emission>) {
+    fn correct(&mut self, n: usize, desk: &Desk<'_>, out: &mut Vec<Said>) {
         for correction in &desk.news.corrections[self.n_corrected.min(n)..n] {
             let range = (correction.subject, 0)..=(correction.subject, u128::MAX);
             let waiting: Vec<u128> = self.awaiting.range(range).map(|(_, key)| *key).collect();
@@ -229,7 +299,7 @@ impl QuietShard {
         self.n_corrected = self.n_corrected.max(n);
     }
 
-    fn correct_one(&mut self, key: u128, correction: &Correction, desk: &Desk<'_>, out: &mut Vec<Emission>) {
+    fn correct_one(&mut self, key: u128, correction: &Correction, desk: &Desk<'_>, out: &mut Vec<Said>) {
         // Closed by then, whether or not a step ended in between.
         self.close_before(correction.turn, desk, out);
         let (Some(last), Some(group)) = (self.groups.turn_of(key), self.groups.get_mut(key)) else { return };
@@ -245,8 +315,13 @@ impl QuietShard {
             detector,
             nth,
         };
-        if desk.lines != Lines::Final {
-            out.push(show(group, place(0), desk.catalog));
+        if group.mode(desk.catalog) != Mode::DryRun {
+            let standing = Arc::clone(&correction.standing);
+            let (place, alert) = (place(0), group.alert);
+            out.push(Said::Stir(Stir { place, alert, what: What::Corrected(standing) }));
+        }
+        if desk.settings.lines != Lines::Final {
+            out.extend(show(group, place(0), desk));
         }
         let weight = group.weight();
         self.groups.touch(key, last, weight);
@@ -270,7 +345,7 @@ impl QuietShard {
         }
     }
 
-    fn close_before(&mut self, turn: Timestamp, desk: &Desk<'_>, out: &mut Vec<Emission>) {
+    fn close_before(&mut self, turn: Timestamp, desk: &Desk<'_>, out: &mut Vec<Said>) {
         while let Some((closes, key)) = self.closing.first().copied().filter(|(closes, _)| *closes < turn) {
             let Some(group) = self.groups.get(key) else {
                 self.closing.remove(&(closes, key));
@@ -281,7 +356,7 @@ impl QuietShard {
         }
     }
 
-    fn close(&mut self, key: u128, place: Place, desk: &Desk<'_>, out: &mut Vec<Emission>) {
+    fn close(&mut self, key: u128, place: Place, desk: &Desk<'_>, out: &mut Vec<Said>) {
         if let Some(mut group) = self.groups.remove(key) {
             self.forget(key, &group);
             out.extend(last_line(&mut group, place, desk));
@@ -289,15 +364,38 @@ impl QuietShard {
     }
 }
 
-fn last_line(group: &mut Group, place: Place, desk: &Desk<'_>) -> Option<Emission> {
-    let is_news = desk.lines != Lines::Revisions && group.shown < group.count;
-    is_news.then(|| show(group, place, desk.catalog))
+fn last_line(group: &mut Group, place: Place, desk: &Desk<'_>) -> Option<Said> {
+    let is_news = desk.settings.lines != Lines::Revisions && group.shown < group.count;
+    if is_news { show(group, place, desk) } else { None }
 }
 
-fn show(group: &mut Group, place: Place, catalog: &Catalog) -> Emission {
+/// Writes an alert, unless it only feeds risk.
+fn show(group: &mut Group, place: Place, desk: &Desk<'_>) -> Option<Said> {
     group.revision += 1;
     group.shown = group.count;
-    Emission { place, alert: document::alert(group, catalog) }
+    if group.mode(desk.catalog) == Mode::Risk && !desk.settings.writes_risk {
+        return None;
+    }
+    let alert = document::alert(group, desk.catalog, &desk.settings.risk);
+    Some(Said::Line(Box::new(Emission { place, alert })))
+}
+
+/// What risk should know of an alert that was raised or has grown; nothing of a rehearsal.
+fn stir(group: &Group, place: Place, is_new: bool, desk: &Desk<'_>) -> Option<Said> {
+    let mode = group.mode(desk.catalog);
+    if mode == Mode::DryRun {
+        return None;
+    }
+    let what = match is_new {
+        true => What::Raised(Box::new(document::hit(group, mode, place.turn, desk.catalog))),
+        false => What::Grew {
+            count: group.count,
+            span: (group.first_seen, group.last_seen),
+            severity: group.severity,
+            mode,
+        },
+    };
+    Some(Said::Stir(Stir { place, alert: group.alert, what }))
 }
 
 /// The key under which a finding is grouped.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::fold::{Fold, FoldSettings};
 use super::group::Group;
 use super::saved_event::{SavedEvent, SavedIdentity};
+use super::saved_incident::SavedIncidents;
 use super::saved_light::{SavedProfile, SavedSketches};
 use super::saved_link::{SavedLinks, SavedStanding};
 use super::saved_window::{SavedEvidence, SavedTold, SavedWindow};
@@ -50,6 +51,7 @@ pub(super) struct Saved {
     lights: Vec<SavedSketches>,
     profiles: Vec<SavedProfile>,
     groups: Vec<SavedGroup>,
+    incidents: SavedIncidents,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +67,7 @@ struct SavedHeld {
 #[derive(Serialize, Deserialize)]
 struct SavedGroup {
     key: u128,
+    alert: u128,
     turn: i64,
     detector: u32,
     opening: SavedEvent,
@@ -123,6 +126,7 @@ impl Saved {
                 .entries()
                 .map(|(key, turn, group)| SavedGroup::of(key, turn, group, catalog))
                 .collect(),
+            incidents: SavedIncidents::of(&fold.incidents),
         }
     }
 
@@ -150,6 +154,11 @@ impl Saved {
                 fold.quiet.learn(key, turn, group);
             }
         }
+        let (suspects, fleets) = self.incidents.into_parts();
+        for (key, turn, suspect) in suspects {
+            fold.incidents.learn(key, turn, suspect, &settings);
+        }
+        fleets.for_each(|(detector, fleet)| fold.incidents.fleets.learn(detector, fleet));
         fold
     }
 }
@@ -207,6 +216,7 @@ impl SavedGroup {
     fn of(key: u128, turn: Timestamp, group: &Group, catalog: &Catalog) -> SavedGroup {
         SavedGroup {
             key,
+            alert: group.alert,
             turn: turn.0,
             detector: group.detector,
             opening: SavedEvent::of(&group.opening, catalog),
@@ -232,6 +242,7 @@ impl SavedGroup {
         let detector = translation.detectors.get(self.detector as usize).copied().flatten()?;
         let evidence = self.evidence.into_iter().take(EVIDENCE_MAX).map(SavedEvidence::into_evidence);
         Some(Group {
+            alert: self.alert,
             detector,
             opening: Arc::new(self.opening.into_event(translation)),
             principal: Arc::new(self.principal.into_identity()),

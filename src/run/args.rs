@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::status::Status;
 use crate::alert::Severity;
+use crate::config::watch::Listen;
 use crate::sink::Format;
 use crate::time::{Span, Timestamp};
 
@@ -27,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Read an archive from end to end and show what is suspicious in it
     Replay(Box<Replay>),
+    /// Follow a trail as it arrives, and tell of what is suspicious at once
+    Watch(Box<Watch>),
     /// Look at, check and test detectors
     Detectors {
         /// What to do with them.
@@ -122,6 +125,68 @@ pub struct Replay {
     /// Keep a snapshot in this directory at the end
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Engine")]
     pub save_state: Option<PathBuf>,
+}
+
+/// Arguments of `watch`.
+#[derive(Clone, Debug, Args)]
+pub struct Watch {
+    /// A folder that files arrive in, with all that is below it; may be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Sources")]
+    pub dir: Vec<PathBuf>,
+
+    /// Which detectors
+    #[command(flatten)]
+    pub pack: Pack,
+    /// Which world
+    #[command(flatten)]
+    pub config: Config,
+    /// A file of suppressions: what is expected, who answers for it, why and until when
+    #[arg(long, value_name = "FILE", env = "TRAILHOUND_SUPPRESSIONS", value_hint = ValueHint::FilePath, help_heading = "Detectors")]
+    pub suppressions: Option<PathBuf>,
+
+    /// How alerts are written to standard output: text on a terminal and NDJSON otherwise, unless told; or off
+    #[arg(long, value_name = "FORMAT", env = "TRAILHOUND_FORMAT", value_parser = ["text", "ndjson", "off"], help_heading = "Output")]
+    pub format: Option<String>,
+    /// Add alerts to this file as well, as NDJSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Deliver only alerts of this level and above; the rest still counts
+    #[arg(long, value_name = "LEVEL", env = "TRAILHOUND_MIN_SEVERITY", value_parser = severity(), help_heading = "Output")]
+    pub min_severity: Option<Severity>,
+    /// The form of the log on standard error
+    #[arg(long, value_enum, default_value_t = LogForm::Text, value_name = "FORM", env = "TRAILHOUND_LOG_FORMAT", help_heading = "Output")]
+    pub log_format: LogForm,
+    /// What is logged: a level (error, warn, info, debug), or levels by module
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "TRAILHOUND_LOG",
+        default_value = "info",
+        help_heading = "Output"
+    )]
+    pub log: String,
+
+    /// Where metrics and the API are served: an address and port, or off [default: 127.0.0.1:9847]
+    #[arg(long, value_name = "ADDRESS", env = "TRAILHOUND_LISTEN", help_heading = "Daemon")]
+    pub listen: Option<Listen>,
+    /// Where the state is kept [default: trailhound-state]
+    #[arg(long, value_name = "DIR", env = "TRAILHOUND_STATE", value_hint = ValueHint::DirPath, help_heading = "Daemon")]
+    pub state: Option<PathBuf>,
+    /// How late a record may come and still be put in order [default: 0s]
+    #[arg(long, value_name = "SPAN", env = "TRAILHOUND_LATENESS", help_heading = "Daemon")]
+    pub lateness: Option<Span>,
+    /// How many threads work [default: one a core]
+    #[arg(long, value_name = "N", env = "TRAILHOUND_THREADS", value_parser = at_least_one, help_heading = "Daemon")]
+    pub threads: Option<usize>,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum LogForm {
+    /// Lines for people
+    Text,
+    /// One JSON document a line
+    Json,
 }
 
 /// How AWS is reached; what is not told is found as every AWS tool finds it.

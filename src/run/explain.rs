@@ -35,7 +35,7 @@ const VALUE_MAX: usize = 120;
 
 /// Runs the command.
 pub fn run(args: &Explain) -> Result<Status, Failure> {
-    let settings = pack::settings(&args.config)?;
+    let mut settings = pack::settings(&args.config)?;
     let catalog = Arc::new(pack::load(&args.pack, &settings.context)?.catalog);
     let context = Arc::new(settings.context);
     let found = catalog.detectors.iter().position(|d| d.name == args.detector || d.id == args.detector);
@@ -51,6 +51,7 @@ pub fn run(args: &Explain) -> Result<Status, Failure> {
     }
     let alerts = match (&catalog.detectors[detector].kind, args.archive.is_empty()) {
         (DetectorKind::Correlation(_), false) => {
+            settings.engine.fold.writes_risk = true;
             let engine = Engine::new(catalog.clone(), context.clone(), settings.engine)
                 .map_err(|error| Failure::new(Status::Usage, error))?;
             Some(alerts(args, &settings.aws, engine, &catalog.detectors[detector].id)?)

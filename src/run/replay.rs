@@ -19,7 +19,7 @@ use crate::config::{self, Overrides};
 use crate::decode::Fate;
 use crate::detect::catalog::Catalog;
 use crate::engine::fold::Evictions;
-use crate::engine::{self, Admission, Engine, EngineError, Lines, Step};
+use crate::engine::{self, Admission, Document, Engine, EngineError, Lines, Step};
 use crate::inert;
 use crate::record::context::Context;
 use crate::sink::rejects::Rejects;
@@ -43,7 +43,7 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
         pack::say_warnings(&loaded.warnings);
     }
     let need_lineage = loaded.catalog.need_lineage().into_iter().map(str::to_owned).collect();
-    let config::Settings { context, mut engine, output, modes, suppressions, aws } = settings;
+    let config::Settings { context, mut engine, output, modes, suppressions, aws, .. } = settings;
     pack::obey(&mut loaded.catalog, modes, suppressions.as_deref())?;
     let expired = expired(&loaded.catalog, console::now());
     engine.admission = admission(args)?;
@@ -106,10 +106,20 @@ impl Run {
 
     /// Takes what a step came to.
     fn take(&mut self, step: Step) -> Result<(), Failure> {
-        for alert in &step.alerts {
-            self.summary.alerts.add(alert, self.has_revisions);
-            if alert.severity >= self.min_severity {
-                self.sink.write(alert)?;
+        for document in step.documents() {
+            match document {
+                Document::Alert(alert) => {
+                    self.summary.alerts.add(alert, self.has_revisions);
+                    if alert.severity >= self.min_severity {
+                        self.sink.write(alert)?;
+                    }
+                }
+                Document::Incident(incident) => {
+                    self.summary.incidents.add(incident);
+                    if incident.severity >= self.min_severity {
+                        self.sink.write_incident(incident)?;
+                    }
+                }
             }
         }
         self.sink.flush()?;
@@ -202,6 +212,9 @@ fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
         values,
         waiting,
         groups,
+        actors,
+        incidents,
+        members,
     } = engine.evictions();
     vec![
         ("records that could be seen again (duplicates_max)", duplicates),
@@ -214,6 +227,9 @@ fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
         ("values of habits that hold too many", values),
         ("findings that lacked something, beyond 16 under one key", waiting),
         ("open alerts (groups_max)", groups),
+        ("actors' risk (actors_max)", actors),
+        ("open incidents (incidents_max)", incidents),
+        ("alerts that their incidents no longer list, beyond 100 of one", members),
     ]
 }
 

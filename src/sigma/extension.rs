@@ -18,7 +18,10 @@ pub(crate) struct Extension {
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) group: Option<String>,
     pub(crate) once: Option<Once>,
-    pub(crate) mode: Mode,
+    /// `None`: by level.
+    pub(crate) mode: Option<Mode>,
+    /// What a finding weighs as risk, in tenths; `None`: by its call.
+    pub(crate) sensitivity: Option<u8>,
     pub(crate) is_enabled: bool,
     /// It is a step of correlations and never speaks for itself.
     pub(crate) is_silent: bool,
@@ -41,7 +44,8 @@ pub(crate) struct Once {
     pub(crate) within: Span,
 }
 
-const KEYS: &[&str] = &["version", "denied", "outcomes", "group", "once", "mode", "enabled", "silent"];
+const KEYS: &[&str] =
+    &["version", "denied", "outcomes", "group", "once", "mode", "sensitivity", "enabled", "silent"];
 
 impl Extension {
     /// Reads the block, where the document has one.
@@ -53,7 +57,8 @@ impl Extension {
             outcomes: vec![Outcome::Succeeded],
             group: None,
             once: None,
-            mode: Mode::Alert,
+            mode: None,
+            sensitivity: None,
             is_enabled: true,
             is_silent: false,
             rule_keys: Vec::new(),
@@ -73,6 +78,7 @@ impl Extension {
                 "group" => extension.group = kept_apart(value, faults),
                 "once" => extension.once = once(value, faults),
                 "mode" => extension.mode = mode(value, faults),
+                "sensitivity" => extension.sensitivity = sensitivity(value, faults),
                 "enabled" => extension.is_enabled = switch(key, value, faults).unwrap_or(true),
                 "silent" => extension.is_silent = switch(key, value, faults).unwrap_or(false),
                 other => faults.error(
@@ -202,17 +208,28 @@ pub(crate) fn span(node: &Node, faults: &mut Faults) -> Option<Span> {
     }
 }
 
-fn mode(node: &Node, faults: &mut Faults) -> Mode {
-    match node.text().unwrap_or("") {
+fn mode(node: &Node, faults: &mut Faults) -> Option<Mode> {
+    Some(match node.text().unwrap_or("") {
         "alert" => Mode::Alert,
         "risk" => Mode::Risk,
         "dry_run" => Mode::DryRun,
         other => {
             let message = format!("`{}` is not a mode", crate::inert::plain(other));
             faults.error(node.place, message, suggest(other, &["alert", "risk", "dry_run"]));
-            Mode::Alert
+            return None;
         }
+    })
+}
+
+/// A factor between 0.1 and 4, in tenths.
+fn sensitivity(node: &Node, faults: &mut Faults) -> Option<u8> {
+    let stated = node.text().and_then(|text| text.trim().parse::<f64>().ok());
+    let tenths = stated.map(|factor| (factor * 10.0).round()).filter(|tenths| (1.0..=40.0).contains(tenths));
+    if tenths.is_none() {
+        let message = "`sensitivity` must be a number between 0.1 and 4";
+        faults.error(node.place, message, "write 0.5 for looking around, 1 for a change, 2 for a back door");
     }
+    tenths.map(|tenths| tenths as u8)
 }
 
 fn switch(key: &Key, node: &Node, faults: &mut Faults) -> Option<bool> {

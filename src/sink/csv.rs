@@ -1,15 +1,15 @@
-//! One row an alert, for spreadsheets.
+//! One row an alert or an incident, for spreadsheets.
 //!
 //! The header is stable: columns are added at the end or not at all. Lists are joined by `; `.
 
 use std::io;
 
 use super::Out;
-use crate::alert::Alert;
+use crate::alert::{Alert, Identity, Incident};
 use crate::inert;
 
 /// The columns, in order.
-pub const HEADER: [&str; 28] = [
+pub const HEADER: [&str; 31] = [
     "time",
     "severity",
     "kind",
@@ -38,6 +38,9 @@ pub const HEADER: [&str; 28] = [
     "techniques",
     "evidence_event_ids",
     "evidence_objects",
+    "state",
+    "risk",
+    "alerts",
 ];
 
 /// Writes rows.
@@ -52,8 +55,15 @@ impl Csv {
     }
 
     pub(super) fn write(&mut self, alert: &Alert) -> io::Result<()> {
+        self.row(cells(alert))
+    }
+
+    pub(super) fn write_incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.row(incident_cells(incident))
+    }
+
+    fn row(&mut self, cells: [String; HEADER.len()]) -> io::Result<()> {
         self.head()?;
-        let cells = cells(alert);
         self.rows.write_record(cells.iter().map(|cell| inert::cell(cell).into_owned())).map_err(io_error)
     }
 
@@ -108,6 +118,49 @@ fn cells(alert: &Alert) -> [String; HEADER.len()] {
         alert.techniques.join("; "),
         evidence(|e| &e.event_id),
         evidence(|e| &e.object),
+        String::new(),
+        alert.risk.get("points").map_or_else(String::new, ToString::to_string),
+        String::new(),
+    ]
+}
+
+/// An incident's row: what only an alert has stays empty, and the detectors stand where the alert has its one.
+fn incident_cells(incident: &Incident) -> [String; HEADER.len()] {
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let principals =
+        |f: fn(&Identity) -> &str| incident.principals.iter().map(f).collect::<Vec<_>>().join("; ");
+    [
+        incident.time.to_string(),
+        incident.severity.to_string(),
+        name_of(&incident.kind),
+        incident.id.clone(),
+        incident.revision.to_string(),
+        incident.detectors.join("; "),
+        incident.reasons.first().cloned().unwrap_or_default(),
+        String::new(),
+        String::new(),
+        String::new(),
+        text(&incident.account),
+        String::new(),
+        principals(|p| &p.id),
+        principals(|p| &p.kind),
+        principals(|p| p.name.as_deref().unwrap_or_default()),
+        incident.actor.id.clone(),
+        incident.actor_confidence.clone(),
+        String::new(),
+        String::new(),
+        String::new(),
+        String::new(),
+        incident.count.to_string(),
+        incident.first_seen.to_string(),
+        incident.last_seen.to_string(),
+        incident.reasons.join("; "),
+        incident.techniques.join("; "),
+        String::new(),
+        String::new(),
+        incident.state.name().to_owned(),
+        incident.risk.peak.to_string(),
+        incident.alerts.join("; "),
     ]
 }
 

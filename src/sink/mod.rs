@@ -1,19 +1,23 @@
-//! Where alerts go: a table for people, NDJSON for programs, CSV for spreadsheets.
+//! Where alerts and incidents go: a table for people, NDJSON for programs, CSV for spreadsheets.
 //!
 //! Alerts are data from a log and hostile until proven otherwise: each form makes them harmless in its own way, and
 //! none of them shows a raw control character.
 
 pub mod csv;
+mod incidents;
 pub mod ndjson;
+pub mod outbox;
+pub mod recipient;
 pub mod rejects;
 pub mod summary;
 pub mod table;
+pub mod text;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Incident};
 
 /// The form in which alerts are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,6 +135,16 @@ impl Sink {
         written.map_err(|e| SinkError::new(&self.target, e))
     }
 
+    /// Writes one line about an incident, perhaps not at once.
+    pub fn write_incident(&mut self, incident: &Incident) -> Result<(), SinkError> {
+        let written = match &mut self.form {
+            Form::Table(table) => table.write_incident(incident),
+            Form::Ndjson(ndjson) => ndjson.write(incident),
+            Form::Csv(csv) => csv.write_incident(incident),
+        };
+        written.map_err(|e| SinkError::new(&self.target, e))
+    }
+
     /// Hands over what whoever reads along may see by now.
     pub fn flush(&mut self) -> Result<(), SinkError> {
         let flushed = match &mut self.form {
@@ -162,7 +176,8 @@ pub(crate) mod testing {
 
     use super::{Format, Look, Sink, Target};
     use crate::alert::{
-        Alert, DetectorRef, Evidence, Identity, Kind, Mode, Outcome, SCHEMA, Severity, Source,
+        Alert, DetectorRef, Evidence, Identity, Incident, Kind, Mode, Moment, Outcome, Risk, SCHEMA,
+        Severity, Source, State,
     };
     use crate::time::Timestamp;
 
@@ -240,6 +255,49 @@ pub(crate) mod testing {
             techniques: vec!["T1562.008".to_owned()],
             tags: vec!["attack.t1562.008".to_owned()],
             references: Vec::new(),
+        }
+    }
+
+    pub(crate) fn incident() -> Incident {
+        let alert = alert();
+        Incident {
+            schema: SCHEMA,
+            kind: Kind::Incident,
+            id: "00112233445566778899aabbccddeeff".to_owned(),
+            revision: 1,
+            state: State::Open,
+            merged_into: None,
+            follows: None,
+            merged_from: Vec::new(),
+            time: alert.time,
+            severity: Severity::High,
+            risk: Risk { score: 120.0, peak: 146.5 },
+            actor: alert.principal.clone(),
+            actor_confidence: "certain".to_owned(),
+            chain: Vec::new(),
+            principals: vec![alert.principal],
+            account: alert.account.clone(),
+            accounts: alert.account.into_iter().collect(),
+            first_seen: alert.time,
+            last_seen: alert.time,
+            count: 1,
+            alerts: vec![alert.id.clone()],
+            detectors: vec![alert.detector.name.clone()],
+            tactics: vec!["defense-evasion".to_owned()],
+            techniques: alert.techniques,
+            timeline: vec![Moment {
+                time: alert.time,
+                alert: alert.id,
+                detector: alert.detector.name,
+                title: alert.detector.title,
+                severity: Severity::High,
+                mode: Mode::Alert,
+                outcome: Outcome::Succeeded,
+                call: "cloudtrail:StopLogging".to_owned(),
+                principal: "alice".to_owned(),
+                count: 3,
+            }],
+            reasons: vec!["user alice: 1 alert, risk 146.5".to_owned()],
         }
     }
 

@@ -9,10 +9,9 @@ use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::Out;
-use crate::alert::Alert;
 use crate::inert;
 
-/// Writes alerts whole.
+/// Writes alerts and incidents whole.
 pub struct Ndjson {
     out: BufWriter<Out>,
 }
@@ -22,8 +21,8 @@ impl Ndjson {
         Ndjson { out: BufWriter::new(out) }
     }
 
-    pub(super) fn write(&mut self, alert: &Alert) -> io::Result<()> {
-        write_line(&mut self.out, alert)
+    pub(super) fn write(&mut self, document: &impl Serialize) -> io::Result<()> {
+        write_line(&mut self.out, document)
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {

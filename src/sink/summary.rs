@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::ndjson;
-use crate::alert::{Alert, Mode, Severity};
+use crate::alert::{Alert, Incident, Mode, Severity, State};
 use crate::decode::Reject;
 use crate::engine::scanned as engine;
 use crate::object::ObjectId;
@@ -78,6 +78,8 @@ pub struct Summary {
     pub absent: Vec<Absent>,
     /// Alerts, whether shown or not.
     pub alerts: Counts,
+    /// Incidents, whether shown or not.
+    pub incidents: Incidents,
     /// The first objects that the engine could not read to their end, with the name of the reason, for people.
     pub failed: Vec<(ObjectId, &'static str)>,
     /// What memories had to let go because they were full, by what it was.
@@ -156,11 +158,70 @@ impl Counts {
     }
 }
 
+/// Incidents as they were told last.
+#[derive(Clone, Debug, Default)]
+pub struct Incidents {
+    by_id: BTreeMap<String, Told>,
+}
+
+#[derive(Clone, Debug)]
+struct Told {
+    state: State,
+    severity: Severity,
+    peak: f64,
+    actor: String,
+}
+
+impl Incidents {
+    /// Counts one line.
+    pub fn add(&mut self, incident: &Incident) {
+        if self.by_id.len() >= REVISIONS_MAX && !self.by_id.contains_key(&incident.id) {
+            return;
+        }
+        let actor = &incident.actor;
+        let name = actor.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&actor.id);
+        let told = Told {
+            state: incident.state,
+            severity: incident.severity,
+            peak: incident.risk.peak,
+            actor: name.to_owned(),
+        };
+        self.by_id.insert(incident.id.clone(), told);
+    }
+
+    /// How many there are in a state.
+    pub fn in_state(&self, state: State) -> u64 {
+        self.by_id.values().filter(|told| told.state == state).count() as u64
+    }
+
+    /// How many there are of a severity; those that went into another count there.
+    pub fn of(&self, severity: Severity) -> u64 {
+        self.standing().filter(|told| told.severity == severity).count() as u64
+    }
+
+    /// How many there are in all; those that went into another count there.
+    pub fn total(&self) -> u64 {
+        self.standing().count() as u64
+    }
+
+    /// Actors and the highest risk of each, the highest first.
+    pub fn by_risk(&self) -> Vec<(&str, f64)> {
+        let mut by_risk: Vec<_> = self.standing().map(|told| (told.actor.as_str(), told.peak)).collect();
+        by_risk.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+        by_risk
+    }
+
+    fn standing(&self) -> impl Iterator<Item = &Told> {
+        self.by_id.values().filter(|told| told.state != State::Merged)
+    }
+}
+
 #[derive(Serialize)]
 struct Json<'a> {
     records: JsonRecords,
     objects: JsonObjects,
     alerts: JsonAlerts<'a>,
+    incidents: JsonIncidents,
     suppressed: &'a BTreeMap<String, u64>,
     span: JsonSpan,
     accounts: u64,
@@ -207,6 +268,13 @@ struct JsonObjects {
 struct JsonAlerts<'a> {
     by_severity: BTreeMap<&'static str, u64>,
     by_detector: &'a BTreeMap<String, u64>,
+    risk_only: u64,
+}
+
+#[derive(Serialize)]
+struct JsonIncidents {
+    by_severity: BTreeMap<&'static str, u64>,
+    by_state: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Serialize)]
@@ -239,6 +307,11 @@ impl Summary {
             alerts: JsonAlerts {
                 by_severity: Severity::ALL.into_iter().map(|s| (s.name(), self.alerts_of(s))).collect(),
                 by_detector: &self.alerts.by_detector,
+                risk_only: self.tally.risk_only,
+            },
+            incidents: JsonIncidents {
+                by_severity: Severity::ALL.into_iter().map(|s| (s.name(), self.incidents.of(s))).collect(),
+                by_state: State::ALL.into_iter().map(|s| (s.name(), self.incidents.in_state(s))).collect(),
             },
             suppressed: &self.tally.suppressed,
             span: JsonSpan {
@@ -348,6 +421,7 @@ mod tests {
             [
                 "accounts",
                 "alerts",
+                "incidents",
                 "interrupted",
                 "lineage",
                 "lineage_linked_ratio",

@@ -1,7 +1,9 @@
 //! Aligned columns for people.
 //!
-//! Widths are settled over the first rows and kept for the rest, so that a million alerts need no more memory than
-//! a few hundred.
+//! Incidents come first, by risk, and so alerts wait for the end. They wait as text, and not without limit: of so many
+//! that nobody will read them, they are written as they come, and incidents after them.
+//!
+//! Widths are settled over the first rows and kept for the rest.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
@@ -11,12 +13,15 @@ use comfy_table::{
     TableStyle, Width,
 };
 
+use super::incidents::Incidents;
 use super::{Look, Out};
-use crate::alert::{Alert, Identity, Outcome, Severity};
+use crate::alert::{Alert, Identity, Incident, Outcome, Severity};
 use crate::inert;
 
 /// Rows over which the widths are settled.
 const ROWS_HELD: usize = 500;
+/// Bytes of rows that wait for incidents to be written before them.
+const WAITING_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a title, of calls and of a reason that are shown; the rest is in the other forms.
 const LINE_BYTES: usize = 160;
 /// Bytes of a name that are shown.
@@ -28,6 +33,9 @@ const HEADER: [&str; 6] = ["TIME", "SEVERITY", "ALERT", "PRINCIPAL", "WHERE", "C
 pub struct Table {
     look: Look,
     out: BufWriter<Out>,
+    incidents: Incidents,
+    /// Rows that wait; `None` once there were too many.
+    waiting: Option<String>,
     held: comfy_table::Table,
     /// The widths of the columns, once they are settled.
     widths: Option<Vec<u16>>,
@@ -37,7 +45,13 @@ impl Table {
     pub(super) fn new(look: Look, out: Out) -> Table {
         let mut held = blank(look);
         held.set_header(HEADER.map(|name| styled(Cell::new(name), look, None, true)));
-        Table { look, out: BufWriter::new(out), held, widths: None }
+        let (out, waiting) = (BufWriter::new(out), Some(String::new()));
+        Table { look, out, incidents: Incidents::default(), waiting, held, widths: None }
+    }
+
+    pub(super) fn write_incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.incidents.take(incident);
+        Ok(())
     }
 
     pub(super) fn write(&mut self, alert: &Alert) -> io::Result<()> {
@@ -49,19 +63,35 @@ impl Table {
         if !self.held.is_empty() {
             self.release()?;
         }
+        let incidents = std::mem::take(&mut self.incidents).into_text(self.look);
+        let has_flowed = self.waiting.is_none();
+        let alerts = self.waiting.take().unwrap_or_default();
+        let parts = [incidents, alerts];
+        let shown: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        if has_flowed && !shown.is_empty() {
+            writeln!(self.out)?;
+        }
+        self.out.write_all(shown.join("\n").as_bytes())?;
         self.out.flush()
     }
 
     fn release(&mut self) -> io::Result<()> {
-        let widths =
-            self.widths.get_or_insert_with(|| settle(self.held.column_max_content_widths(), self.look));
+        let contents = self.held.column_max_content_widths();
+        let widths = self.widths.get_or_insert_with(|| settled(contents, self.look, &YIELDING));
         let fixed = |w: &u16| ColumnConstraint::Absolute(Width::Fixed(*w));
         self.held.set_constraints(widths.iter().map(fixed));
-        for line in self.held.lines() {
-            writeln!(self.out, "{}", line.trim_end())?;
-        }
+        let rows: String = self.held.lines().map(|line| format!("{}\n", line.trim_end())).collect();
         self.held = blank(self.look);
-        self.out.flush()
+        let Some(waiting) = &mut self.waiting else {
+            self.out.write_all(rows.as_bytes())?;
+            return self.out.flush();
+        };
+        waiting.push_str(&rows);
+        if waiting.len() > WAITING_BYTES_MAX {
+            self.out.write_all(waiting.as_bytes())?;
+            self.waiting = None;
+        }
+        Ok(())
     }
 }
 
@@ -73,10 +103,10 @@ const WIDTH_MAX: u16 = 80;
 const PADDING: u16 = 2;
 
 /// The width of each column, paddings included.
-fn settle(contents: Vec<u16>, look: Look) -> Vec<u16> {
+pub(super) fn settled(contents: Vec<u16>, look: Look, yielding: &[(usize, u16)]) -> Vec<u16> {
     let mut widths: Vec<u16> = contents.into_iter().map(|w| w.min(WIDTH_MAX) + PADDING).collect();
     let Some(room) = look.width else { return widths };
-    for (column, least) in YIELDING {
+    for &(column, least) in yielding {
         let excess = widths.iter().sum::<u16>().saturating_sub(room);
         widths[column] = widths[column].saturating_sub(excess).max(least.min(widths[column]));
     }
@@ -132,8 +162,12 @@ fn row(alert: &Alert, look: Look) -> Vec<Cell> {
     ]
 }
 
-/// What happened: the title, the calls, and the first reason that says more than these.
 fn what(alert: &Alert) -> String {
+    calls_and_reason(alert).join("\n")
+}
+
+/// What happened, line by line: the title, the calls, and the first reason that says more than these.
+pub(super) fn calls_and_reason(alert: &Alert) -> Vec<String> {
     let mut lines = vec![alert.detector.title.clone()];
     if alert.outcome != Outcome::Succeeded {
         lines[0].push_str(&format!(" ({})", alert.outcome.name()));
@@ -149,15 +183,13 @@ fn what(alert: &Alert) -> String {
     lines.push(calls.join(" "));
     let title = format!("\"{}\"", alert.detector.title);
     lines.extend(alert.reasons.iter().find(|reason| !reason.contains(&title)).cloned());
-    let shown = lines.iter().filter(|line| !line.trim().is_empty());
-    shown
-        .map(|line| inert::plain(&inert::clipped(line, LINE_BYTES)).into_owned())
-        .collect::<Vec<_>>()
-        .join("\n")
+    let is_shown = |(n, line): &(usize, &String)| *n == 0 || !line.trim().is_empty();
+    let shown = lines.iter().enumerate().filter(is_shown);
+    shown.map(|(_, line)| inert::plain(&inert::clipped(line, LINE_BYTES)).into_owned()).collect()
 }
 
 /// Who did it: the principal, its kind, and who stands behind it where that is somebody else.
-fn who(alert: &Alert) -> String {
+pub(super) fn who(alert: &Alert) -> String {
     let name = |identity: &Identity| {
         let name = identity.name.as_deref().filter(|n| !n.is_empty()).unwrap_or(&identity.id);
         inert::plain(&inert::clipped(name, NAME_BYTES)).into_owned()

@@ -7,6 +7,7 @@
 
 pub mod aws;
 pub mod delivery;
+pub mod folder;
 pub mod load;
 pub mod notice;
 pub mod peek;

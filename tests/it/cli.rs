@@ -82,6 +82,18 @@ pub(crate) fn trail(dir: &Path, name: &str, records: &[Value]) -> PathBuf {
     path
 }
 
+/// The documents of a kind that a run wrote as NDJSON.
+pub(crate) fn documents(output: &Output, kind: &str) -> Vec<Value> {
+    let all = stdout(output);
+    let documents = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    documents.filter(|document| document["kind"] == kind).collect()
+}
+
+/// The alerts that a run wrote as NDJSON.
+pub(crate) fn alerts(output: &Output) -> Vec<Value> {
+    documents(output, "alert")
+}
+
 /// A directory with one file of one record.
 pub(crate) fn small_trail() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -161,7 +173,7 @@ fn the_archive_that_comes_with_the_project_shows_what_it_promises() {
     let trails = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/trails");
     let output = trailhound().arg("replay").arg(trails).args(["--summary", "json"]).output().unwrap();
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let alerts: Vec<Value> = stdout(&output).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let alerts = alerts(&output);
     for name in ["sensitive-write-long-term-key-no-mfa", "call-outside-known-regions"] {
         assert!(alerts.iter().any(|a| a["detector"]["name"] == name), "no {name}");
     }
@@ -177,6 +189,24 @@ fn the_archive_that_comes_with_the_project_shows_what_it_promises() {
     let told = stderr(&output.unwrap());
     for line in told.lines().filter(|l| !l.starts_with("speed") && !l.starts_with("detectors")) {
         assert!(readme.contains(line), "the README does not show: {line}");
+    }
+}
+
+#[test]
+fn the_incident_in_the_readme_is_what_the_program_shows() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("\n## Incidents\n").nth(1).unwrap();
+    let example = section.split("```").nth(1).unwrap().trim();
+    assert!(example.lines().count() > 4, "{example}");
+    let output = trailhound()
+        .args(["replay", "testdata/trails", "--quiet", "--format", "table"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let shown = stdout(&output.unwrap());
+    let shown: Vec<&str> =
+        shown.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line)).collect();
+    for line in example.lines() {
+        assert!(shown.contains(&line), "the program does not show: {line}");
     }
 }
 

@@ -39,7 +39,9 @@ fn the_example_in_the_readme_is_a_configuration() {
     assert_eq!(settings.engine.threads, 4);
     assert_eq!(settings.context.networks.len(), 1);
     // What it calls the defaults are the defaults.
-    let defaults = config::from_text("", Path::new("none")).unwrap().engine.limits;
+    let defaults = config::from_text("", Path::new("none")).unwrap().engine;
+    assert_eq!(settings.engine.fold.risk, defaults.fold.risk);
+    let defaults = defaults.limits;
     let limits = settings.engine.limits;
     assert_eq!(
         (limits.object_bytes, limits.record_bytes, limits.boundary_bytes),

@@ -47,7 +47,8 @@ fn calls(name: &str, times: &[i64]) -> Vec<Value> {
 /// What the detectors of a text say of records; one detector's alerts by its title.
 pub(crate) fn alerts(text: &str, records: Vec<Value>) -> Vec<Alert> {
     let (catalog, _) = load(text).unwrap_or_else(|e| panic!("{}\n{text}", e[0]));
-    let settings = Settings { threads: 1, ..Settings::default() };
+    let mut settings = Settings { threads: 1, ..Settings::default() };
+    settings.fold.writes_risk = true;
     let mut engine = Engine::new(Arc::new(catalog), Arc::new(Context::default()), settings).unwrap();
     let body = serde_json::to_vec(&json!({"Records": records})).unwrap();
     let mut alerts = engine.step(vec![Object::whole("object", Timestamp::MAX, body)]).alerts;

@@ -13,6 +13,7 @@ mod engine_memory;
 mod engine_state;
 mod engine_world;
 mod habits;
+mod incidents;
 mod light;
 mod lineage;
 mod quality;

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 8] = [
     &["decode", "sigma"],
     &["detect"],
     &["engine"],
-    &["source", "sink", "state"],
+    &["source", "sink", "state", "telemetry"],
     &["config"],
     &["run"],
 ];

@@ -45,7 +45,7 @@ impl House {
         let context = Context::default();
         let mut catalog = catalog(&context);
         for detector in &mut catalog.detectors {
-            (detector.mode, detector.once, detector.speaks) = (Mode::Alert, None, true);
+            (detector.mode, detector.once, detector.speaks) = (Some(Mode::Alert), None, true);
             if let DetectorKind::Correlation(correlation) = &mut detector.kind {
                 correlation.kind = unlearned(correlation.kind);
             }

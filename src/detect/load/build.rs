@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Entry;
 use super::links::Links;
-use crate::alert::{Mode, Outcome, Severity};
+use crate::alert::{Outcome, Severity};
 use crate::detect::catalog::{
     Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Once, Pace,
     Side, Tolerance,
@@ -92,7 +92,8 @@ fn detector(entry: &Entry, captures: &mut Captures) -> Detector {
         description: meta.description.clone(),
         severity,
         severity_denied: severity_denied.filter(|s| *s != severity),
-        mode: extension.map_or(Mode::Alert, |e| e.mode),
+        mode: extension.and_then(|e| e.mode),
+        sensitivity: extension.and_then(|e| e.sensitivity),
         techniques: meta.techniques.clone(),
         tags: meta.tags.clone(),
         references: meta.references.clone(),
@@ -313,7 +314,8 @@ fn hash_of(detectors: &[Detector]) -> String {
         .iter()
         .map(|d| {
             let denied = d.severity_denied.map_or("", Severity::name);
-            format!("{}|{:016x}|{}|{denied}|{:?}|{}", d.name, d.fingerprint, d.severity, d.mode, d.speaks)
+            let weight = (d.mode, d.sensitivity);
+            format!("{}|{:016x}|{}|{denied}|{weight:?}|{}", d.name, d.fingerprint, d.severity, d.speaks)
         })
         .collect();
     hash::id_of(&lines.iter().map(String::as_str).collect::<Vec<_>>())

@@ -8,7 +8,6 @@ use super::{Fact, Sketch, Sketches};
 use crate::alert::Outcome;
 use crate::detect::catalog::Catalog;
 use crate::detect::light::{Asked, BRIEF, PARTS_MAX};
-use crate::detect::policy::Stance;
 use crate::detect::window::switch::place_of;
 use crate::engine::scanned::Line;
 use crate::hash;
@@ -170,7 +169,7 @@ impl Sketcher {
     ) -> Option<()> {
         self.keys.clear();
         for rule in rules {
-            if catalog.policy.has_off() && catalog.stance(*rule, account) == Stance::Off {
+            if catalog.is_off(*rule, account) {
                 continue;
             }
             for index in catalog.light.asked_of(*rule) {

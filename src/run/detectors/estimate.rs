@@ -28,7 +28,8 @@ const DAYS_MAX: usize = 1_096;
 
 /// Runs the command.
 pub fn run(paths: &[String], pack: &Pack, config: &Config, is_json: bool) -> Result<Status, Failure> {
-    let settings = pack::settings(config)?;
+    let mut settings = pack::settings(config)?;
+    settings.engine.fold.writes_risk = true;
     let mut loaded = pack::load(pack, &settings.context)?;
     pack::say_warnings(&loaded.warnings);
     pack::obey(&mut loaded.catalog, Vec::new(), settings.suppressions.as_deref())?;
@@ -143,7 +144,7 @@ impl Estimate {
             let document = json!({
                 "detector": detector.name,
                 "severity": detector.severity,
-                "mode": detector.mode,
+                "mode": detector.mode_of(detector.severity),
                 "alerts_per_day": (noise.n_alerts as f64 / self.days() * 1_000.0).round() / 1_000.0,
                 "alerts": noise.n_alerts,
                 "matches": noise.n_matches,

@@ -281,7 +281,8 @@ fn play(
     catalog: &Arc<Catalog>,
     context: &Arc<Context>,
 ) -> Result<(Vec<Alert>, u64), EngineError> {
-    let settings = Settings { threads: 1, ..Settings::default() };
+    let mut settings = Settings { threads: 1, ..Settings::default() };
+    settings.fold.writes_risk = true;
     let mut engine = Engine::new(catalog.clone(), context.clone(), settings)?;
     let bytes = serde_json::json!({ "Records": records }).to_string().into_bytes();
     let mut alerts = engine.step(vec![Object::whole("fixture", Timestamp::MAX, bytes)]).alerts;

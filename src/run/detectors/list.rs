@@ -43,7 +43,7 @@ fn document(detector: &Detector) -> serde_json::Value {
         "severity": detector.severity,
         "severity_denied": detector.severity_denied,
         "kind": kind(detector),
-        "mode": detector.mode,
+        "mode": detector.mode_of(detector.severity),
         "techniques": detector.techniques,
         "tags": detector.tags,
         "origin": detector.origin,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{NAMED_MAX, Summary};
-use crate::alert::Severity;
+use crate::alert::{Severity, State};
 use crate::inert;
 use crate::time::Span;
 
@@ -27,6 +27,8 @@ impl Summary {
         line("objects", self.objects());
         line("span", self.span());
         line("seen", self.seen());
+        line("incidents", self.incidents());
+        line("risk", self.risks());
         line("alerts", self.severities());
         line("suppressed", top(self.tally.suppressed.iter()));
         line("detectors", top(self.alerts.by_detector.iter()));
@@ -89,17 +91,35 @@ impl Summary {
         .join(", ")
     }
 
-    fn severities(&self) -> String {
-        let levels: Vec<String> = Severity::ALL
-            .into_iter()
-            .rev()
-            .filter(|s| self.alerts_of(*s) > 0)
-            .map(|s| format!("{} {s}", grouped(self.alerts_of(s))))
-            .collect();
-        match levels.is_empty() {
-            true => "none".to_owned(),
-            false => format!("{}: {}", grouped(self.alerts.total()), levels.join(", ")),
+    fn incidents(&self) -> String {
+        let incidents = &self.incidents;
+        let mut words = by_level(incidents.total(), |severity| incidents.of(severity));
+        if incidents.total() > 0 {
+            words.push_str(&format!("; {} open at the end", grouped(incidents.in_state(State::Open))));
         }
+        words.push_str(&count("went into others", incidents.in_state(State::Merged)));
+        words
+    }
+
+    /// Whose incidents have the highest risk.
+    fn risks(&self) -> String {
+        let by_risk = self.incidents.by_risk();
+        let rest = by_risk.len().saturating_sub(TOP);
+        let shown =
+            |(actor, peak): &(&str, f64)| format!("{} {peak:.0}", inert::plain(&inert::clipped(actor, 60)));
+        let mut words: Vec<String> = by_risk.iter().take(TOP).map(shown).collect();
+        words.extend((rest > 0).then(|| format!("and {} more", grouped(rest as u64))));
+        words.join(", ")
+    }
+
+    fn severities(&self) -> String {
+        let mut words = by_level(self.alerts.total(), |severity| self.alerts_of(severity));
+        let only = self.tally.risk_only;
+        if only > 0 {
+            let verb = if only == 1 { "feeds" } else { "feed" };
+            words.push_str(&format!("; {} more {verb} risk only", grouped(only)));
+        }
+        words
     }
 
     fn lineage(&self) -> String {
@@ -194,6 +214,17 @@ impl Summary {
             ));
         }
         warnings
+    }
+}
+
+/// `3: 1 critical, 2 high`.
+fn by_level(total: u64, of: impl Fn(Severity) -> u64) -> String {
+    let levels = Severity::ALL.into_iter().rev().filter(|severity| of(*severity) > 0);
+    let levels: Vec<String> =
+        levels.map(|severity| format!("{} {severity}", grouped(of(severity)))).collect();
+    match levels.is_empty() {
+        true => "none".to_owned(),
+        false => format!("{}: {}", grouped(total), levels.join(", ")),
     }
 }
 

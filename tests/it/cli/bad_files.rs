@@ -176,7 +176,7 @@ fn an_interrupt_ends_the_run_with_what_was_done_and_130() {
     assert_eq!(code(&output), 130, "{}", stderr(&output));
     let summary = summary(&output);
     assert_eq!((&summary["interrupted"], &summary["records"]["scored"]), (&json!(true), &json!(1)));
-    assert_eq!(super::stdout(&output).lines().count(), 1, "the alert until then is written");
+    assert_eq!(super::alerts(&output).len(), 1, "the alert until then is written");
     assert_eq!(fs::read_dir(dir.path().join("state")).unwrap().count(), 0, "no snapshot of a part");
     drop(held);
 }

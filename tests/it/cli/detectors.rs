@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{code, run, stderr, stdout, stop_logging, trail, trailhound};
+use super::{alerts, code, run, stderr, stdout, stop_logging, trail, trailhound};
 
 const RULE: &str = "title: Any stop\nid: 7d0f8a1e-6a0e-4c3a-9a39-0f7f1f0a0001\nname: any-stop\nlogsource:\n    product: aws\n    \
     service: cloudtrail\ndetection:\n    selection:\n        eventName|startswith: Stop\n    condition: selection\nlevel: low\n";
@@ -117,7 +117,8 @@ fn detectors_from_disk_add_replace_and_remove() {
     let trail = trail(dir.path(), "a.json", &[stop_logging(1, "id")]);
     let rules = dir.path().join("rules");
     fs::create_dir(&rules).unwrap();
-    fs::write(rules.join("any-stop.yml"), RULE).unwrap();
+    // A low one would only feed risk.
+    fs::write(rules.join("any-stop.yml"), RULE.replace("level: low", "level: medium")).unwrap();
     let names = |args: &[&str]| {
         let output = trailhound()
             .arg("replay")
@@ -127,10 +128,8 @@ fn detectors_from_disk_add_replace_and_remove() {
             .arg(&rules)
             .args(args)
             .output();
-        let name = |line: &str| {
-            serde_json::from_str::<Value>(line).unwrap()["detector"]["name"].as_str().unwrap().to_owned()
-        };
-        let mut names: Vec<String> = stdout(&output.unwrap()).lines().map(name).collect();
+        let name = |alert: &Value| alert["detector"]["name"].as_str().unwrap().to_owned();
+        let mut names: Vec<String> = alerts(&output.unwrap()).iter().map(name).collect();
         names.sort();
         names
     };

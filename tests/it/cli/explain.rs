@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{code, run, stderr, stdout, stop_logging, trail, trailhound};
+use super::{alerts, code, run, stderr, stdout, stop_logging, summary, trail, trailhound};
 
 fn demo() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/trails").display().to_string()
@@ -93,8 +93,10 @@ fn an_estimate_counts_the_alerts_of_a_replay_by_detector() {
     let estimated = run(["detectors", "estimate", &demo(), "--json"]);
     assert_eq!(code(&estimated), 0, "{}", stderr(&estimated));
     let lines: Vec<Value> = stdout(&estimated).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let replayed = run(["replay", &demo(), "--quiet"]);
-    let n_alerts = stdout(&replayed).lines().count() as u64;
+    let replayed = run(["replay", &demo(), "--summary", "json"]);
+    let risk_only = summary(&replayed)["alerts"]["risk_only"].as_u64().unwrap();
+    assert!(risk_only > 0);
+    let n_alerts = alerts(&replayed).len() as u64 + risk_only;
     assert_eq!(lines.iter().map(|l| l["alerts"].as_u64().unwrap()).sum::<u64>(), n_alerts);
     let loudest = &lines[0];
     assert_eq!(loudest["detector"], "offensive-user-agent");

@@ -6,14 +6,18 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::{code, run, small_trail, stderr, stdout, stop_logging, summary, trail, trailhound};
+use super::{
+    alerts, code, documents, run, small_trail, stderr, stdout, stop_logging, summary, trail, trailhound,
+};
 
 #[test]
 fn alerts_go_to_standard_output_and_the_summary_to_standard_error() {
     let dir = small_trail();
     let output = trailhound().arg("replay").arg(dir.path()).output().unwrap();
-    let alert: Value = serde_json::from_str(stdout(&output).trim()).unwrap();
+    let [alert] = &alerts(&output)[..] else { panic!("{}", stdout(&output)) };
     assert_eq!(alert["detector"]["name"], "trail-stopped-or-deleted");
+    let [incident] = &documents(&output, "incident")[..] else { panic!("{}", stdout(&output)) };
+    assert_eq!(incident["alerts"][0], alert["id"]);
     assert!(stderr(&output).contains("1 scored"), "{}", stderr(&output));
     let quiet = trailhound().arg("replay").arg(dir.path()).arg("--quiet").output().unwrap();
     assert_eq!((stdout(&quiet), stderr(&quiet)), (stdout(&output), String::new()));
@@ -25,13 +29,14 @@ fn formats_and_files_are_as_asked_for() {
     let path = dir.path().to_str().unwrap();
     let table = stdout(&run(["replay", path, "--format", "table"]));
     assert!(table.contains("SEVERITY") && table.contains("Trail stopped or deleted"), "{table}");
+    assert!(table.find("INCIDENT").unwrap() < table.find("PRINCIPAL").unwrap(), "incidents first: {table}");
     let csv = stdout(&run(["replay", path, "--format", "csv"]));
-    assert!(csv.starts_with("time,severity,kind,id,") && csv.lines().count() == 2, "{csv}");
+    assert!(csv.starts_with("time,severity,kind,id,") && csv.lines().count() == 3, "{csv}");
     let out = tempfile::tempdir().unwrap();
     let file = out.path().join("alerts.ndjson");
     let output = run(["replay", path, "--output", file.to_str().unwrap()]);
     assert!(output.stdout.is_empty());
-    assert_eq!(fs::read_to_string(file).unwrap().lines().count(), 1);
+    assert_eq!(fs::read_to_string(file).unwrap().lines().count(), 2);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{code, stderr, stdout, stop_logging, summary, trail, trailhound};
+use super::{alerts, code, stderr, stop_logging, summary, trail, trailhound};
 
 const OWNED: &str = "owner = 'ops@example.com'\nreason = 'a drill'\nexpires = 2099-12-31\n";
 
@@ -32,12 +32,11 @@ fn replayed(dir: &Path, flag: &str, text: &str) -> (Vec<(String, String)>, Value
         .output()
         .unwrap();
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let alert = |line: &str| {
-        let alert: Value = serde_json::from_str(line).unwrap();
+    let alert = |alert: &Value| {
         let text = |v: &Value| v.as_str().unwrap().to_owned();
         (text(&alert["principal"]["name"]), text(&alert["mode"]))
     };
-    (stdout(&output).lines().map(alert).collect(), summary(&output))
+    (alerts(&output).iter().map(alert).collect(), summary(&output))
 }
 
 fn people(alerts: &[(String, String)]) -> Vec<&str> {

@@ -211,6 +211,8 @@ pub(super) fn catalog_with(more: &str) -> Arc<Catalog> {
 pub(super) fn settings(threads: usize, lines: Lines) -> Settings {
     let mut settings = Settings { threads, ..Settings::default() };
     settings.fold.lines = lines;
+    // The probes are mild; what they say of actors is the question here.
+    settings.fold.writes_risk = true;
     settings
 }
 

@@ -106,6 +106,16 @@ impl Noise {
         let since = org.plan().start.0 + LEARNED * 86_400;
         alerts.retain(|alert| alert.first_seen.0 >= since);
         let loud = || alerts.iter().filter(|a| is_loud(a) && a.kind == Kind::Alert);
+        if number("DETAILS", 0) > 0 {
+            for a in loud() {
+                let reason = a.reasons.first().map_or("", String::as_str);
+                let (at, detector, outcome) = (a.first_seen, &a.detector.name, a.outcome.name());
+                eprintln!(
+                    "    {at} {detector} {outcome} {} {}: {reason}",
+                    a.principal.id, a.source.entry_point
+                );
+            }
+        }
         let mut by_week = BTreeMap::new();
         for alert in loud() {
             *by_week.entry((alert.first_seen.0 - org.plan().start.0) / (7 * 86_400)).or_default() += 1;
