@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::document::Section;
 use crate::sink::outbox;
 use crate::sink::recipient::Form;
+use crate::source::aws::S3Url;
 use crate::source::folder;
 use crate::time::Span;
 
@@ -16,6 +17,8 @@ use crate::time::Span;
 pub struct Watch {
     /// Folders that files arrive in.
     pub folder: folder::Settings,
+    /// What arrives in AWS.
+    pub remote: Remote,
     /// Where the state is kept.
     pub state: PathBuf,
     /// How often a snapshot is taken.
@@ -32,6 +35,36 @@ pub struct Watch {
     pub http: Http,
     /// Where alerts go.
     pub sinks: Sinks,
+}
+
+/// What is followed in AWS.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Buckets, or folders in them, that are listed again and again.
+    pub s3: Vec<S3Url>,
+    /// How often.
+    pub s3_poll: Duration,
+    /// At the first start: how far back, by when objects were delivered.
+    pub since: Duration,
+    /// URLs of queues of notices.
+    pub sqs: Vec<String>,
+    /// The only buckets that are read because a notice names them.
+    pub buckets: Vec<String>,
+    /// Where messages are kept that nobody understood; `None`: beside the state.
+    pub dead_letters: Option<PathBuf>,
+}
+
+impl Default for Remote {
+    fn default() -> Self {
+        Remote {
+            s3: Vec::new(),
+            s3_poll: Duration::from_secs(30),
+            since: Duration::from_secs(24 * 3_600),
+            sqs: Vec::new(),
+            buckets: Vec::new(),
+            dead_letters: None,
+        }
+    }
 }
 
 /// The HTTP server.
@@ -107,6 +140,7 @@ impl Default for Watch {
     fn default() -> Self {
         Watch {
             folder: folder::Settings::default(),
+            remote: Remote::default(),
             state: PathBuf::from("trailhound-state"),
             checkpoint: Duration::from_secs(30),
             unacknowledged_max: 5_000,
@@ -145,7 +179,46 @@ pub(super) fn read(section: Option<Section<'_>>, watch: &mut Watch) {
     section.set_at_least("files_max", 1, &mut watch.folder.files_max);
     section.set_bytes("journal_bytes", 1 << 10, &mut watch.journal_bytes);
     section.set_bytes("in_flight_bytes", 1 << 20, &mut watch.in_flight_bytes);
+    read_remote(&mut section, &mut watch.remote);
     section.finish();
+}
+
+fn read_remote(section: &mut Section<'_>, remote: &mut Remote) {
+    for (address, span) in section.strings("s3").unwrap_or_default() {
+        match address.parse() {
+            Ok(url) => remote.s3.push(url),
+            Err(error) => {
+                let remedy = "name a bucket, with a folder if need be: s3://bucket/prefix";
+                section.fault(&span, format!("{error}"), remedy);
+            }
+        }
+    }
+    set_span(section, "s3_poll", &mut remote.s3_poll);
+    set_span(section, "since", &mut remote.since);
+    for (url, span) in section.strings("sqs").unwrap_or_default() {
+        match queue_url(url) {
+            Ok(url) => remote.sqs.push(url),
+            Err(message) => section.fault(&span, message, "it is what SQS calls the queue's URL"),
+        }
+    }
+    let buckets = section.strings("buckets").unwrap_or_default();
+    remote.buckets.extend(buckets.into_iter().map(|(bucket, _)| bucket.to_owned()));
+    if let Some((dir, _)) = section.string("dead_letters") {
+        remote.dead_letters = Some(section.directory().join(dir));
+    }
+}
+
+/// Checks that a text can be the URL of a queue: scheme, host and path.
+pub fn queue_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest.and_then(|rest| rest.split_once('/')) {
+        Some((host, path)) if !host.is_empty() && !path.is_empty() && !path.ends_with('/') => {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!(
+            "`{text}` is no URL of a queue: write https://sqs.eu-west-1.amazonaws.com/111122223333/name"
+        )),
+    }
 }
 
 pub(super) fn read_http(section: Option<Section<'_>>, http: &mut Http) {

@@ -10,8 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::status::Status;
 use crate::alert::Severity;
-use crate::config::watch::Listen;
+use crate::config::watch::{Listen, queue_url};
 use crate::sink::Format;
+use crate::source::aws::S3Url;
 use crate::time::{Span, Timestamp};
 
 /// Finds what is suspicious in AWS CloudTrail, who is behind it and why it stands out.
@@ -133,6 +134,21 @@ pub struct Watch {
     /// A folder that files arrive in, with all that is below it; may be given several times
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Sources")]
     pub dir: Vec<PathBuf>,
+    /// A bucket or a folder in one, listed again and again; may be given several times
+    #[arg(long, value_name = "S3-URL", help_heading = "Sources")]
+    pub s3: Vec<S3Url>,
+    /// How far back a bucket is read at the first start, by when objects were delivered [default: 24h]
+    #[arg(long, value_name = "SPAN", help_heading = "Sources")]
+    pub since: Option<Span>,
+    /// A queue that is told of new objects; may be given several times
+    #[arg(long, value_name = "URL", value_parser = queue_url, help_heading = "Sources")]
+    pub sqs: Vec<String>,
+    /// A bucket that may be read when a queue's message names it; no other ever is. May be given several times
+    #[arg(long, value_name = "NAME", help_heading = "Sources")]
+    pub bucket: Vec<String>,
+    /// How S3 and SQS are reached
+    #[command(flatten)]
+    pub aws: Aws,
 
     /// Which detectors
     #[command(flatten)]

@@ -61,20 +61,20 @@ impl Running {
 
     /// The next delivery; waits for it.
     pub(crate) async fn next(&mut self) -> Delivery {
-        let next = tokio::time::timeout(PATIENCE, self.intake.parcels.recv()).await;
-        match next.expect("a delivery in time").expect("the source runs") {
-            Parcel::Delivery(delivery) => *delivery,
-            Parcel::Marks(_) => panic!("marks without an object"),
-        }
+        self.next_within(PATIENCE).await.expect("a delivery in time")
     }
 
     /// The next delivery, unless none comes for so long.
     pub(crate) async fn next_within(&mut self, span: Duration) -> Option<Delivery> {
-        match tokio::time::timeout(span, self.intake.parcels.recv()).await {
-            Ok(Some(Parcel::Delivery(delivery))) => Some(*delivery),
-            Ok(_) => panic!("the source has ended"),
-            Err(_) => None,
-        }
+        let delivery = async {
+            loop {
+                if let Parcel::Delivery(delivery) = self.intake.parcels.recv().await.expect("the source runs")
+                {
+                    return *delivery;
+                }
+            }
+        };
+        tokio::time::timeout(span, delivery).await.ok()
     }
 
     pub(crate) fn settle(&self, receipt: Receipt, outcome: Outcome) {

@@ -62,6 +62,9 @@ fn the_example_of_the_daemon_is_a_configuration_and_holds_its_defaults() {
     assert!(written.sinks.stdout.take().is_some() && written.sinks.file.take().is_some());
     assert_eq!(written.folder.dirs, [Path::new("trail")]);
     written.folder.dirs.clear();
+    let remote = &mut written.remote;
+    assert!(remote.s3.pop().is_some() && remote.sqs.pop().is_some() && remote.buckets.pop().is_some());
+    assert!(remote.dead_letters.take().is_some());
     assert_eq!(format!("{written:?}"), format!("{defaults:?}"));
 }
 

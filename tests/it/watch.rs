@@ -2,6 +2,8 @@
 //!
 //! These tests run the real program. Each daemon listens on a port of its own and is ended with the test that began it.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod delivery;
 mod folder;
 mod http;
@@ -85,8 +87,12 @@ impl Place {
 }
 
 impl Daemon {
-    fn start(mut command: std::process::Command) -> Daemon {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    fn start(command: std::process::Command) -> Daemon {
+        Daemon::start_with(command, Stdio::null())
+    }
+
+    fn start_with(mut command: std::process::Command, stdout: Stdio) -> Daemon {
+        let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
         std::thread::spawn(move || {

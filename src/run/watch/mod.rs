@@ -21,6 +21,7 @@ mod reload;
 mod scribe;
 mod shared;
 mod signals;
+mod sources;
 
 use std::io;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use self::scribe::{Checkpoint, Scribe};
 use self::shared::{Shared, SinkState};
 use super::args::Watch as Args;
 use super::console;
+use super::remote;
 use super::status::{Failure, Status};
 use crate::alert::Severity;
 use crate::config::watch::{StdoutForm, Watch};
@@ -52,7 +54,6 @@ use crate::sink::Target;
 use crate::sink::outbox::{Letter, Outbox};
 use crate::sink::recipient::{self, Form, Recipient, Stdout};
 use crate::source::delivery::{self, Budget, Feed, Source};
-use crate::source::folder::{self, Folder};
 use crate::state::{StateError, Store};
 use crate::telemetry::metrics::Metrics;
 use crate::time::Span;
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> Result<Status, Failure> {
     let mut settings = settings(args)?;
     logging::start(args.log_format, &args.log)?;
     let catalog = Arc::new(reload::catalog(args, &settings)?);
-    check(&settings.watch)?;
+    sources::check(&settings.watch)?;
     settings.engine.fold.lines = Lines::Revisions;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -93,6 +94,7 @@ fn settings(args: &Args) -> Result<config::Settings, Failure> {
         threads: args.threads,
         min_severity: args.min_severity,
         suppressions: args.suppressions.clone(),
+        aws: remote::overrides(&args.aws),
         ..Overrides::default()
     };
     let mut settings = config::load_over(defaults, args.config.config.as_deref(), &overrides)
@@ -101,6 +103,7 @@ fn settings(args: &Args) -> Result<config::Settings, Failure> {
     if !args.dir.is_empty() {
         watch.folder.dirs.clone_from(&args.dir);
     }
+    sources::lay_over(args, &mut watch.remote);
     if let Some(state) = &args.state {
         watch.state.clone_from(state);
     }
@@ -112,31 +115,6 @@ fn settings(args: &Args) -> Result<config::Settings, Failure> {
         watch.sinks.file = Some(output.clone());
     }
     Ok(settings)
-}
-
-/// What makes no sense together, all at once.
-fn check(watch: &Watch) -> Result<(), Failure> {
-    let mut faults = Vec::new();
-    let dirs = &watch.folder.dirs;
-    if dirs.is_empty() {
-        faults.push("nothing to watch: name a folder with --dir, or [watch] dirs".to_owned());
-    }
-    for dir in dirs.iter().filter(|dir| !dir.is_dir()) {
-        faults.push(format!("{} is not a directory; make it, or name another with --dir", dir.display()));
-    }
-    if folder::is_within(&watch.state, dirs) {
-        faults.push(format!(
-            "the state in {} would lie among what is watched; name another place with --state",
-            watch.state.display()
-        ));
-    }
-    if let Some(file) = watch.sinks.file.as_ref().filter(|file| folder::is_within(file, dirs)) {
-        faults.push(format!("--output {} would lie among what is watched", file.display()));
-    }
-    match faults.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::usage(faults.iter().map(|f| inert::plain(f)).collect::<Vec<_>>().join("\n"))),
-    }
 }
 
 /// Everything that runs.
@@ -162,12 +140,12 @@ impl Daemon {
         runtime: &Runtime,
     ) -> Result<Daemon, Failure> {
         let reload = reload::Reload::new(args);
-        let config::Settings { context, engine, output, watch: watch_settings, .. } = settings;
+        let config::Settings { context, engine, output, watch: watch_settings, aws, .. } = settings;
         let (store, lock) = open_state(&watch_settings)?;
         let recipients = recipients(&watch_settings)?;
         let (stop, stopped) = watch::channel(false);
         let budget = Budget::new(watch_settings.in_flight_bytes);
-        let sources: Vec<Box<dyn Source>> = vec![Box::new(Folder::new(watch_settings.folder.clone()))];
+        let sources = sources::open(&watch_settings, aws, runtime);
         let mut ports = Vec::new();
         let mut feeds = Vec::new();
         let mut health = Vec::new();

@@ -37,6 +37,9 @@ const LISTS_AT_ONCE: usize = 16;
 const FETCHES_AHEAD: usize = 32;
 /// New objects that are taken from one region in one round; the rest follows in the next, which begins at once.
 const NEWS_MAX: usize = 5_000;
+/// How the part of the cursor begins that keeps since when an address is followed. A region may turn up while nobody
+/// looks: it is read from there on, not from whatever "the last day" means by then.
+const BEGAN: &str = "since ";
 
 /// What is followed, and how.
 #[derive(Clone, Debug)]
@@ -91,9 +94,11 @@ impl Source for Poll {
 
     fn run(self: Box<Self>, feed: Feed) -> Promise<'static, Result<(), SourceError>> {
         Box::pin(async move {
-            let Feed { outlet, mut settlements, cursor } = feed;
+            let Feed { outlet, mut settlements, mut cursor } = feed;
+            let since = began(&self.settings, &mut cursor, &outlet).await;
             let mut rounds = Rounds {
                 settings: self.settings,
+                since,
                 shelf: self.shelf,
                 outlet: outlet.clone(),
                 cursor,
@@ -106,6 +111,24 @@ impl Source for Poll {
             Ok(())
         })
     }
+}
+
+/// Since when each address is followed; those that are new from now on have it in the cursor.
+async fn began(settings: &PollSettings, cursor: &mut Cursor, outlet: &Outlet) -> BTreeMap<S3Url, Timestamp> {
+    let (mut since, mut marks) = (BTreeMap::new(), Vec::new());
+    for url in &settings.urls {
+        let part = Arc::from(format!("{BEGAN}{url}"));
+        let known = cursor.remove(&part).and_then(|seconds| seconds.parse().ok());
+        since.insert(url.clone(), known.map_or(settings.since, Timestamp));
+        if known.is_none() && part.len() <= Mark::PART_MAX {
+            marks.push(Mark { part, position: Some(Arc::from(settings.since.0.to_string())) });
+        }
+    }
+    if !marks.is_empty() {
+        // A daemon that takes no more has ended, and nothing was begun.
+        let _ended = outlet.mark(marks).await;
+    }
+    since
 }
 
 async fn drain(settlements: &mut Settlements) {
@@ -131,6 +154,7 @@ impl News {
 
 struct Rounds {
     settings: PollSettings,
+    since: BTreeMap<S3Url, Timestamp>,
     shelf: Arc<Shelf>,
     outlet: Outlet,
     /// Where regions were when the state was saved, as long as they have not turned up again.
@@ -187,11 +211,12 @@ impl Rounds {
         for url in &self.settings.urls {
             let bucket = self.shelf.bucket(&url.bucket);
             let found = list::regions(&bucket, &url.key, &self.settings.scope).await;
+            let since = self.since.get(url).copied().unwrap_or(self.settings.since);
             for prefix in found.regions {
                 let part = Arc::from(url.with_key(prefix.as_str()).to_string());
                 let leaf = match self.cursor.remove(&part) {
                     Some(newest) => Leaf::resumed(&url.bucket, &prefix, &newest),
-                    None => Leaf::since(&url.bucket, &prefix, self.settings.since),
+                    None => Leaf::since(&url.bucket, &prefix, since),
                 };
                 self.leaves.entry(part).or_insert(leaf);
             }

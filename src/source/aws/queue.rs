@@ -114,14 +114,15 @@ impl Queue {
     /// A queue; nothing is asked of it yet.
     pub fn new(name: impl Into<String>, connection: &Connection, settings: QueueSettings) -> Queue {
         let region = settings.region().map(str::to_owned);
+        let name = name.into();
         Queue(Arc::new(Inner {
-            name: name.into(),
+            counters: Counters::new(&name),
+            name,
             sqs: connection.sqs(region.as_deref(), settings.poll),
             shelf: Shelf::new(connection.clone()),
             connection: connection.clone(),
             desk: Mutex::default(),
             dead: DeadLetters::new(&settings.dead_letters),
-            counters: Counters::new(),
             trouble: Mutex::default(),
             settings,
         }))

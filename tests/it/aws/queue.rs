@@ -395,3 +395,13 @@ fn an_object_is_read_again_by_name_only_while_it_is_the_same() {
         assert_eq!(source.refetch(&gone).await.err().unwrap().reason, FailReason::Gone);
     });
 }
+
+#[test]
+fn a_queue_counts_what_the_readme_says() {
+    let scene = Scene::new();
+    let source = runtime().block_on(scene.source());
+    let collectors = source.collectors();
+    let descriptions = collectors.iter().flat_map(|collector| collector.desc());
+    let names: Vec<&str> = descriptions.map(|description| description.fq_name.as_str()).collect();
+    assert_eq!(names, ["trailhound_sqs_messages_total", "trailhound_sqs_errors_total"]);
+}

@@ -75,7 +75,9 @@ fn check_with_promtool(text: &str) {
 fn every_metric_has_a_row_in_the_readme_and_every_row_a_metric() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let metrics = Metrics::new(&Catalog::default(), &["folder"], &["stdout"]);
-    let known: BTreeSet<&str> = metrics.names().iter().map(String::as_str).collect();
+    let mut known: BTreeSet<&str> = metrics.names().iter().map(String::as_str).collect();
+    // Those of a queue; `a_queue_counts_what_the_readme_says` asks it whether these are all.
+    known.extend(["trailhound_sqs_messages_total", "trailhound_sqs_errors_total"]);
     let rows = readme.lines().filter_map(|line| line.strip_prefix("| `trailhound_"));
     let written: BTreeSet<String> =
         rows.map(|rest| format!("trailhound_{}", rest.split(['`', '{']).next().unwrap())).collect();

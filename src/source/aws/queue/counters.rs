@@ -43,12 +43,16 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn new() -> Counters {
+    /// Counters of the queue of this name; it tells several queues apart.
+    pub(super) fn new(source: &str) -> Counters {
         let messages =
             Opts::new("trailhound_sqs_messages_total", "Messages of the queue, by what became of them");
         let errors =
             Opts::new("trailhound_sqs_errors_total", "Requests for the queue that failed, by operation");
-        let vec = |opts, label| IntCounterVec::new(opts, &[label]).expect("name and label are constants");
+        let vec = |opts, label| {
+            IntCounterVec::new(Opts::const_label(opts, "source", source), &[label])
+                .expect("name and label are constants")
+        };
         let counters = Counters { messages: vec(messages, "result"), errors: vec(errors, "operation") };
         // Before the first event there is a zero, or the first would not count as an increase.
         for fate in Fate::ALL {
