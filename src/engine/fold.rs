@@ -268,6 +268,11 @@ impl Fold {
         *self = fold;
     }
 
+    /// How many incidents are open.
+    pub fn n_open_incidents(&self) -> usize {
+        self.incidents.n_open()
+    }
+
     /// All open incidents as they are now, the highest risk first.
     pub fn open_incidents(&self) -> Vec<Incident> {
         self.incidents.open(&self.settings)

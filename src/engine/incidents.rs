@@ -155,6 +155,11 @@ impl Incidents {
         }
     }
 
+    /// How many incidents are open.
+    pub fn n_open(&self) -> usize {
+        self.closing.len()
+    }
+
     /// All open incidents as they are now, the highest risk first.
     pub fn open(&self, settings: &FoldSettings) -> Vec<Incident> {
         let suspects = self.closing.iter().filter_map(|(_, key)| self.suspects.get(*key));

@@ -191,6 +191,11 @@ impl Engine {
         &self.census
     }
 
+    /// How many incidents are open.
+    pub fn n_open_incidents(&self) -> usize {
+        self.fold.n_open_incidents()
+    }
+
     /// All open incidents as they are between two steps, the highest risk first.
     pub fn open_incidents(&self) -> Vec<Incident> {
         self.fold.open_incidents()

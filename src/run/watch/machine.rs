@@ -223,7 +223,9 @@ impl Machine {
         if step.watermark > Timestamp::MIN {
             self.shared.metrics.watermark.set(step.watermark.0);
         }
-        self.post.send(step.alerts, seen);
+        let n_open = self.engine.n_open_incidents();
+        self.shared.metrics.incidents_open.set(i64::try_from(n_open).unwrap_or(i64::MAX));
+        self.post.send(&step, seen);
         self.shared.metrics.took("publish", started.elapsed());
     }
 
