@@ -47,7 +47,7 @@ impl Incidents {
         }
     }
 
-    /// Moves alerts from one actor to another, to be assessed. Where an incident loses all it was about, it goes with
+    /// Moves alerts from one actor to another, to be assessed. Where what is left would be no incident, it goes with
     /// them.
     pub(super) fn transfer(
         &mut self,
@@ -61,8 +61,12 @@ impl Incidents {
         let Some(source) = self.suspects.get_mut(from).filter(|_| !alerts.is_empty()) else { return };
         let before = source.clone();
         let hits = source.take(&alerts);
-        let goes = source.members().next().is_none();
+        let goes = source.cause(place.turn, &desk.settings.risk).is_none();
         let open = if goes { source.open.take() } else { None };
+        if let Some(stays) = &mut source.open {
+            // What it was at its highest rested on what is gone.
+            stays.peak = 0.0;
+        }
         if let Some(open) = &open {
             self.closing.remove(&(closes(open, desk.settings), from));
         }
