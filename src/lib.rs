@@ -10,7 +10,7 @@
 //! | 2 | [`decode`] [`sigma`] | bytes in, records out; YAML in, compiled predicates out |
 //! | 3 | [`detect`] | memory over time, and the catalogue of detectors |
 //! | 4 | [`engine`] | the deterministic machine: scan, sequence, rounds, gather, quiet, snapshot |
-//! | 5 | [`source`] [`sink`] [`state`] | adapters; none knows another |
+//! | 5 | [`source`] [`sink`] [`state`] [`telemetry`] | adapters; none knows another |
 //! | 6 | [`config`] | flags over environment over file over defaults |
 //! | 7 | [`run`] | the commands |
 //!
@@ -37,6 +37,7 @@ pub mod engine;
 pub mod sink;
 pub mod source;
 pub mod state;
+pub mod telemetry;
 
 pub mod config;
 

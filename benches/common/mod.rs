@@ -32,11 +32,14 @@ pub(crate) struct Archive {
 }
 
 impl Archive {
-    /// Generates the archive that all benches use. Its size: `TRAILHOUND_BENCH_RECORDS`, 500,000 by default.
+    /// Generates the archive that all benches use. Its size: `TRAILHOUND_BENCH_RECORDS`, 500,000 by default;
+    /// how many make its calls: `TRAILHOUND_BENCH_PRINCIPALS`, 120 by default.
     pub(crate) fn generate() -> Archive {
         let n_records =
             std::env::var("TRAILHOUND_BENCH_RECORDS").ok().and_then(|n| n.parse().ok()).unwrap_or(500_000);
-        let world = World::new(Plan::bench(n_records));
+        let principals = std::env::var("TRAILHOUND_BENCH_PRINCIPALS").ok().and_then(|n| n.parse().ok());
+        let plan = Plan::bench(n_records);
+        let world = World::new(Plan { principals: principals.unwrap_or(plan.principals), ..plan });
         let mut archive = Archive { files: Vec::new(), n_records: 0, n_bytes: 0 };
         for file in world.files() {
             archive.n_records += memchr::memmem::find_iter(&file.json, b"{\"eventVersion\"").count() as u64;

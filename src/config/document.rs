@@ -120,6 +120,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Sets a yes or no.
+    pub fn set_bool(&mut self, key: &'static str, target: &mut bool) {
+        let Some(value) = self.ask(key) else { return };
+        match value.get_ref().as_bool() {
+            Some(yes) => *target = yes,
+            None => {
+                let message = format!("`{key}` is {}, not true or false", kind(value));
+                self.fault(&value.span(), message, format!("for example {key} = true"));
+            }
+        }
+    }
+
     /// Sets a size in bytes, written as a number or as `16MiB`, that must not be below `least`.
     pub fn set_bytes<T: TryFrom<u64>>(&mut self, key: &'static str, least: u64, target: &mut T) {
         let Some(value) = self.ask(key) else { return };

@@ -4,15 +4,18 @@
 //! What comes out are plain types without an `Option` that means "default". The command line has read its flags
 //! and its environment variables (which stand behind each flag) before; they arrive here as [`Overrides`].
 
+mod aws;
 pub mod document;
 pub mod fault;
 mod geo;
 mod known;
 mod quiet;
 mod risk;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 
+pub use aws::AwsOverrides;
 use document::Section;
 pub use fault::{ConfigError, Fault};
 pub use known::DEFAULT_REGIONS;
@@ -25,6 +28,7 @@ use crate::detect::policy::ModeSetting;
 use crate::engine::{self, Bounds};
 use crate::record::context::Context;
 use crate::sink::Format;
+use crate::source;
 use crate::time::Span;
 
 /// Everything that can be set, settled.
@@ -40,6 +44,10 @@ pub struct Settings {
     pub modes: Vec<ModeSetting>,
     /// The file of suppressions.
     pub suppressions: Option<PathBuf>,
+    /// How the daemon works.
+    pub watch: watch::Watch,
+    /// How AWS is reached.
+    pub aws: source::aws::Settings,
 }
 
 /// What is shown, and how.
@@ -68,19 +76,30 @@ pub struct Overrides {
     pub fail_on: Option<Severity>,
     /// `--suppressions`.
     pub suppressions: Option<PathBuf>,
+    /// `--aws-region`, `--role-arn` and so on.
+    pub aws: AwsOverrides,
 }
 
 /// Reads the file, if any, and lays the flags over it.
 pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Settings, ConfigError> {
+    load_over(Settings::default(), file, overrides)
+}
+
+/// The same, over defaults of a command's own.
+pub fn load_over(
+    defaults: Settings,
+    file: Option<&Path>,
+    overrides: &Overrides,
+) -> Result<Settings, ConfigError> {
     let mut settings = match file {
-        Some(path) => from_file(path)?,
-        None => from_text("", Path::new("defaults"))?,
+        Some(path) => from_file(path, defaults)?,
+        None => read(defaults, "", Path::new("defaults"))?,
     };
     overrides.lay_over(&mut settings);
     Ok(settings)
 }
 
-fn from_file(path: &Path) -> Result<Settings, ConfigError> {
+fn from_file(path: &Path, defaults: Settings) -> Result<Settings, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         ConfigError::from(Fault::of_file(
             path,
@@ -88,13 +107,16 @@ fn from_file(path: &Path) -> Result<Settings, ConfigError> {
             "check --config and TRAILHOUND_CONFIG",
         ))
     })?;
-    from_text(&text, path)
+    read(defaults, &text, path)
 }
 
 /// Reads settings from text; `path` is what faults are reported under and what relative paths start from.
 pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
+    read(Settings::default(), text, path)
+}
+
+fn read(mut settings: Settings, text: &str, path: &Path) -> Result<Settings, ConfigError> {
     let (root, mut faults) = document::parse(text, path);
-    let mut settings = Settings::default();
     let mut root = Section::root(&root, text, path, &mut faults);
     known::read(root.section("known"), &mut settings.context);
     geo::read(root.section("geo"), &mut settings.context.places);
@@ -103,6 +125,10 @@ pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     settings.output.read(root.section("output"));
     settings.modes = quiet::read_modes(root.section("modes"));
     settings.suppressions = quiet::read_quiet(root.section("quiet"));
+    watch::read(root.section("watch"), &mut settings.watch);
+    watch::read_http(root.section("http"), &mut settings.watch.http);
+    watch::read_sinks(root.section("sinks"), &mut settings.watch.sinks);
+    aws::read(root.section("aws"), &mut settings.aws);
     root.finish();
     if faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(faults)) }
 }
@@ -175,6 +201,7 @@ impl Overrides {
         if let Some(file) = &self.suppressions {
             settings.suppressions = Some(file.clone());
         }
+        self.aws.lay_over(&mut settings.aws);
     }
 }
 
@@ -183,7 +210,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Settings, String> {
-        from_text(text, Path::new("t.toml")).map_err(|e| e.to_string())
+        super::from_text(text, Path::new("t.toml")).map_err(|e| e.to_string())
     }
 
     #[test]

@@ -54,6 +54,59 @@ pub fn value(field: &str, text: &str) -> String {
     if names_a_secret(key) { STRUCK.to_owned() } else { strike(text) }
 }
 
+/// Names of fields whose text is a secret wherever a record holds them, lower case. Names that only hold such a word
+/// (`credentialId`, `tokenType`, `sessionCredentialFromConsole`) say things that detectors ask for.
+const SECRET_FIELDS: &[&str] = &[
+    "accesstoken",
+    "authorizationtoken",
+    "authtoken",
+    "clientsecret",
+    "idtoken",
+    "keymaterial",
+    "masteruserpassword",
+    "newpassword",
+    "oldpassword",
+    "password",
+    "plaintext",
+    "privatekey",
+    "refreshtoken",
+    "samlassertion",
+    "secretaccesskey",
+    "secretbinary",
+    "secretkey",
+    "secretstring",
+    "sessiontoken",
+    "signintoken",
+    "userdata",
+    "webidentitytoken",
+];
+
+/// A sound record, or an envelope of one, without the values of its secrets; what names who acted stays. `None` where
+/// it is no JSON.
+pub fn record(json: &[u8]) -> Option<Vec<u8>> {
+    let mut value = serde_json::from_slice(json).ok()?;
+    strike_fields(&mut value);
+    serde_json::to_vec(&value).ok()
+}
+
+fn strike_fields(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(strike_fields),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let is_secret = SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str());
+                if is_secret && !value.is_null() && !value.is_boolean() {
+                    *value = Value::String(STRUCK.to_owned());
+                } else {
+                    strike_fields(value);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The text with what is or may be secret replaced.
 fn strike(text: &str) -> String {
     let bytes = text.as_bytes();
@@ -138,6 +191,21 @@ fn quoted_end(bytes: &[u8], value: usize, depth: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_loses_its_secrets_and_keeps_what_names_who_acted() {
+        let json = br#"{"detail":{"eventName":"AssumeRole","sessionCredentialFromConsole":"true","responseElements":
+            {"credentials":{"accessKeyId":"ASIAEXAMPLE","sessionToken":"IQoJb3JpZ2lu","expiration":"x"}},
+            "requestParameters":{"Password":"hunter2","list":[{"secretString":{"a":"hunter2"}}],"passwordResetRequired":true}}}"#;
+        let text = String::from_utf8(record(json).unwrap()).unwrap();
+        assert!(!text.contains("IQoJ") && !text.contains("hunter2"), "{text}");
+        for kept in
+            ["ASIAEXAMPLE", "AssumeRole", r#""sessionCredentialFromConsole":"true""#, "passwordResetRequired"]
+        {
+            assert!(text.contains(kept), "{kept} is not in {text}");
+        }
+        assert_eq!(record(b"{"), None);
+    }
 
     const CANARY: &str = "cAnArY7/x+9";
 

@@ -12,7 +12,7 @@ use crate::record::Record;
 use crate::record::derived::Fact;
 use crate::record::event::{Event, Text};
 use crate::record::path::FieldPath;
-use crate::sigma::{MatchScratch, RuleSet};
+use crate::sigma::{MatchScratch, RuleSet, Use};
 use crate::time::Span;
 
 /// All detectors in force.
@@ -40,7 +40,7 @@ impl Catalog {
     #[must_use]
     pub fn with_events_for_all(mut self) -> Catalog {
         self.light = Light::default();
-        self.rules.mark_light(|_| false);
+        self.rules.mark(|_| Use::Event);
         self
     }
 

@@ -14,8 +14,8 @@ use crate::alert::Outcome;
 use crate::record::Column;
 use crate::record::derived::Fact;
 use crate::record::path::FieldPath;
-use crate::sigma::RuleSet;
 use crate::sigma::access::Access;
+use crate::sigma::{RuleSet, Use};
 
 /// What is kept of a record besides its identity, its id and its time, so that an event can be made of it later. None of them holds a
 /// secret.
@@ -45,6 +45,8 @@ pub struct Light {
     pub asked: Vec<Asked>,
     /// By detector: what is asked of it; empty where it is not a light rule.
     by_rule: Vec<Vec<u16>>,
+    /// Rules that are silent and to which nobody listens; ascending.
+    unheard: Vec<u32>,
     /// The fields that make a key, each list once.
     pub keyings: Vec<Keying>,
     /// How each captured field that is needed is read; by slot.
@@ -105,6 +107,8 @@ impl Light {
         for i in correlations {
             light.add(i, &detectors[i], captures);
         }
+        let rules = (0..detectors.len() as u32).filter(|rule| detectors[*rule as usize].round() == 1);
+        light.unheard = rules.filter(|rule| light.use_of(*rule, detectors) == Use::Nothing).collect();
         light
     }
 
@@ -151,6 +155,24 @@ impl Light {
     #[inline]
     pub fn is_light(&self, detector: u32) -> bool {
         !self.asked_of(detector).is_empty()
+    }
+
+    /// Whether a rule is silent and nobody listens to it.
+    #[inline]
+    pub fn is_unheard(&self, rule: u32) -> bool {
+        !self.unheard.is_empty() && self.unheard.binary_search(&rule).is_ok()
+    }
+
+    /// What becomes of what a rule finds.
+    pub(crate) fn use_of(&self, rule: u32, detectors: &[Detector]) -> Use {
+        let at = rule as usize;
+        if self.is_light(rule) {
+            Use::Light
+        } else if !detectors[at].speaks && listeners(detectors, at).next().is_none() {
+            Use::Nothing
+        } else {
+            Use::Event
+        }
     }
 
     /// The rule whose matches are asked about.

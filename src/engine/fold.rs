@@ -132,6 +132,8 @@ pub struct Absorbed {
     pub fate: Fate,
     /// How many records were found in it.
     pub n_records: u64,
+    /// The event time of the newest of them.
+    pub newest: Option<Timestamp>,
 }
 
 /// How often a memory had to let go of something because it was full.
@@ -310,7 +312,17 @@ impl Fold {
 
     fn take(&mut self, scanned: Scanned, step: &mut Step) {
         let Scanned {
-            object, stamp, lines, events, sketches, n_read, filtered, rejected, rejects, fate, ..
+            object,
+            stamp,
+            lines,
+            events,
+            sketches,
+            n_read,
+            filtered,
+            rejected,
+            rejects,
+            fate,
+            census,
         } = scanned;
         self.count_object(fate, n_read, &filtered, &rejected);
         debug_assert_eq!(
@@ -330,7 +342,8 @@ impl Fold {
         }
         self.sequencer.end_object(&mut self.exit);
         step.rejects.extend(rejects.into_iter().map(|reject| (Arc::clone(&object), reject)));
-        step.absorbed.push(Absorbed { object, fate, n_records: n_read });
+        let newest = census.span.map(|(_, newest)| newest);
+        step.absorbed.push(Absorbed { object, fate, n_records: n_read, newest });
     }
 
     #[inline]

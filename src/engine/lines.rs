@@ -185,6 +185,7 @@ impl Lens {
             part.count(time, account.unwrap_or(""), region.unwrap_or(""), principal);
             self.catalog.rules.matches(&record, scratch, hits);
             let mut line = line_of(&record, raw, time);
+            hits.retain(|hit| !self.catalog.light.is_unheard(*hit));
             light.clear();
             light.extend(hits.extract_if(.., |hit| self.catalog.light.is_light(*hit)));
             if !light.is_empty() {

@@ -46,7 +46,7 @@ pub use fold::{Absorbed, Bounds, Fold, FoldSettings, Step};
 pub use lines::Admission;
 pub use quiet::Lines;
 pub use scanned::Census;
-pub use snapshot::StateError;
+pub use snapshot::{Image, StateError};
 pub use step::{Document, Placed};
 
 use std::sync::Arc;
@@ -165,6 +165,11 @@ impl Engine {
         self.fold.snapshot()
     }
 
+    /// The whole state as it is now, to be turned into bytes while the engine goes on.
+    pub fn image(&self) -> Image {
+        self.fold.image()
+    }
+
     /// Puts another catalogue in force for what follows.
     pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
         self.scanner.swap_catalog(catalog.clone());
@@ -174,6 +179,11 @@ impl Engine {
     /// The numbers since the engine was made.
     pub fn tally(&self) -> &Tally {
         self.fold.tally()
+    }
+
+    /// What is below it is settled.
+    pub fn watermark(&self) -> Timestamp {
+        self.fold.watermark()
     }
 
     /// Whom and what the records were about, since the engine was made.

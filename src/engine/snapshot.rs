@@ -34,10 +34,13 @@ pub enum StateError {
     },
 }
 
-impl Fold {
-    /// Everything that the next step depends on, as bytes.
-    pub fn snapshot(&self) -> Vec<u8> {
-        let body = postcard::to_stdvec(&Saved::of(self)).expect("writing to memory cannot fail");
+/// The state at a moment, which can be turned into bytes later and elsewhere while the engine goes on.
+pub struct Image(Saved);
+
+impl Image {
+    /// The state as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let body = postcard::to_stdvec(&self.0).expect("writing to memory cannot fail");
         let body = zstd::bulk::compress(&body, 1).expect("writing to memory cannot fail");
         let mut bytes = Vec::with_capacity(HEAD + body.len());
         bytes.extend_from_slice(MAGIC);
@@ -45,6 +48,18 @@ impl Fold {
         bytes.extend_from_slice(&sum(FORMAT, &body));
         bytes.extend_from_slice(&body);
         bytes
+    }
+}
+
+impl Fold {
+    /// Everything that the next step depends on, as bytes.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.image().to_bytes()
+    }
+
+    /// Everything that the next step depends on, as it is now.
+    pub fn image(&self) -> Image {
+        Image(Saved::of(self))
     }
 
     /// Goes on where a snapshot was taken. What was pending then is counted as restored; all other counts begin at

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::status::Status;
 use crate::alert::Severity;
+use crate::config::watch::Listen;
 use crate::sink::Format;
 use crate::time::{Span, Timestamp};
 
@@ -27,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Read an archive from end to end and show what is suspicious in it
     Replay(Box<Replay>),
+    /// Follow a trail as it arrives, and tell of what is suspicious at once
+    Watch(Box<Watch>),
     /// Look at, check and test detectors
     Detectors {
         /// What to do with them.
@@ -49,9 +52,9 @@ pub enum Command {
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// Files, directories (read recursively), glob patterns; `-` is standard input, as is nothing at all when it is
-    /// not a terminal
-    #[arg(value_name = "PATH|-", value_hint = ValueHint::AnyPath)]
+    /// Files, directories (read recursively), glob patterns, addresses in S3 (`s3://bucket/prefix`); `-` is standard
+    /// input, as is nothing at all when it is not a terminal
+    #[arg(value_name = "PATH|S3-URL|-", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<String>,
 
     /// Which detectors
@@ -106,6 +109,10 @@ pub struct Replay {
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Selection")]
     pub region: Vec<String>,
 
+    /// How S3 is reached
+    #[command(flatten)]
+    pub aws: Aws,
+
     /// How many threads work [default: one a core]
     #[arg(long, value_name = "N", env = "TRAILHOUND_THREADS", value_parser = at_least_one, help_heading = "Engine")]
     pub threads: Option<usize>,
@@ -118,6 +125,94 @@ pub struct Replay {
     /// Keep a snapshot in this directory at the end
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Engine")]
     pub save_state: Option<PathBuf>,
+}
+
+/// Arguments of `watch`.
+#[derive(Clone, Debug, Args)]
+pub struct Watch {
+    /// A folder that files arrive in, with all that is below it; may be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Sources")]
+    pub dir: Vec<PathBuf>,
+
+    /// Which detectors
+    #[command(flatten)]
+    pub pack: Pack,
+    /// Which world
+    #[command(flatten)]
+    pub config: Config,
+    /// A file of suppressions: what is expected, who answers for it, why and until when
+    #[arg(long, value_name = "FILE", env = "TRAILHOUND_SUPPRESSIONS", value_hint = ValueHint::FilePath, help_heading = "Detectors")]
+    pub suppressions: Option<PathBuf>,
+
+    /// How alerts are written to standard output: text on a terminal and NDJSON otherwise, unless told; or off
+    #[arg(long, value_name = "FORMAT", env = "TRAILHOUND_FORMAT", value_parser = ["text", "ndjson", "off"], help_heading = "Output")]
+    pub format: Option<String>,
+    /// Add alerts to this file as well, as NDJSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Deliver only alerts of this level and above; the rest still counts
+    #[arg(long, value_name = "LEVEL", env = "TRAILHOUND_MIN_SEVERITY", value_parser = severity(), help_heading = "Output")]
+    pub min_severity: Option<Severity>,
+    /// The form of the log on standard error
+    #[arg(long, value_enum, default_value_t = LogForm::Text, value_name = "FORM", env = "TRAILHOUND_LOG_FORMAT", help_heading = "Output")]
+    pub log_format: LogForm,
+    /// What is logged: a level (error, warn, info, debug), or levels by module
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "TRAILHOUND_LOG",
+        default_value = "info",
+        help_heading = "Output"
+    )]
+    pub log: String,
+
+    /// Where metrics and the API are served: an address and port, or off [default: 127.0.0.1:9847]
+    #[arg(long, value_name = "ADDRESS", env = "TRAILHOUND_LISTEN", help_heading = "Daemon")]
+    pub listen: Option<Listen>,
+    /// Where the state is kept [default: trailhound-state]
+    #[arg(long, value_name = "DIR", env = "TRAILHOUND_STATE", value_hint = ValueHint::DirPath, help_heading = "Daemon")]
+    pub state: Option<PathBuf>,
+    /// How late a record may come and still be put in order [default: 0s]
+    #[arg(long, value_name = "SPAN", env = "TRAILHOUND_LATENESS", help_heading = "Daemon")]
+    pub lateness: Option<Span>,
+    /// How many threads work [default: one a core]
+    #[arg(long, value_name = "N", env = "TRAILHOUND_THREADS", value_parser = at_least_one, help_heading = "Daemon")]
+    pub threads: Option<usize>,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum LogForm {
+    /// Lines for people
+    Text,
+    /// One JSON document a line
+    Json,
+}
+
+/// How AWS is reached; what is not told is found as every AWS tool finds it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Aws {
+    /// The region of AWS to work in; a bucket elsewhere is found by itself
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub aws_region: Option<String>,
+    /// A profile of `~/.aws/config`
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub aws_profile: Option<String>,
+    /// Assume this role
+    #[arg(long, value_name = "ARN", help_heading = "AWS")]
+    pub role_arn: Option<String>,
+    /// What the role asks for as external id
+    #[arg(long, value_name = "ID", help_heading = "AWS")]
+    pub external_id: Option<String>,
+    /// Another endpoint than AWS' own
+    #[arg(long, value_name = "URL", help_heading = "AWS")]
+    pub endpoint_url: Option<String>,
+    /// Name buckets in the path of requests, not in their host
+    #[arg(long, help_heading = "AWS")]
+    pub path_style: bool,
+    /// Pay for the requests, as the bucket demands of whoever reads it
+    #[arg(long, help_heading = "AWS")]
+    pub requester_pays: bool,
 }
 
 /// Which detectors are in force.
@@ -233,11 +328,11 @@ pub struct Explain {
 #[derive(Debug, Args)]
 pub struct Generate {
     /// How many records
-    #[arg(long, value_name = "N")]
-    pub records: u64,
+    #[arg(long, value_name = "N", required_unless_present = "world")]
+    pub records: Option<u64>,
     /// Over how many files
-    #[arg(long, value_name = "N")]
-    pub files: u64,
+    #[arg(long, value_name = "N", required_unless_present = "world")]
+    pub files: Option<u64>,
     /// The seed: the same one writes the same bytes
     #[arg(long, value_name = "S")]
     pub seed: u64,
@@ -253,18 +348,37 @@ pub struct Generate {
     /// How many accounts [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub accounts: Option<u32>,
-    /// How many people, roles and users, over all accounts [default: 120]
+    /// How many people, roles and users, over all accounts [default: 120; in a world 2000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub principals: Option<u32>,
-    /// When the first call happens [default: 2026-03-02T00:00:00Z]
+    /// When the first call happens; in a world, the Monday on or before it [default: 2026-03-02T00:00:00Z]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub start: Option<Timestamp>,
     /// For how long calls happen [default: 7d]
     #[arg(long, value_name = "SPAN")]
     pub span: Option<Span>,
-    /// Which share of the records is delivered twice, from 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    pub duplicates: f64,
+    /// Which share of the records is delivered twice, from 0 to 1 [default: 0; in a world 0.02]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub duplicates: Option<f64>,
+
+    /// Weeks of an organisation at work, hard to be quiet in, instead of so many records
+    #[arg(long, conflicts_with_all = ["records", "files", "attacks", "shape", "accounts", "span"], help_heading = "A world")]
+    pub world: bool,
+    /// How many weeks
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=520), requires = "world", help_heading = "A world")]
+    pub weeks: u32,
+    /// Plant this scenario in an existing principal: `NAME`, `NAME:fast` (ten minutes), `NAME:slow` (three days), or `all`
+    #[arg(
+        long = "plant",
+        value_name = "NAME",
+        value_delimiter = ',',
+        requires = "world",
+        help_heading = "A world"
+    )]
+    pub plants: Vec<String>,
+    /// The first day on which something is planted; before it everything is benign
+    #[arg(long, value_name = "DAY", default_value_t = 14, requires = "world", help_heading = "A world")]
+    pub plant_from: u32,
 }
 
 /// The form of the summary.

@@ -19,8 +19,9 @@ use crate::record::parser::Parser;
 use crate::record::{Column, value};
 use crate::run::args::Explain;
 use crate::run::status::{Failure, Status};
-use crate::run::{console, pack};
+use crate::run::{console, pack, remote};
 use crate::sigma::explain::{self, Explanation, Found};
+use crate::source::aws::Scope;
 use crate::source::load::Loader;
 use crate::source::plan::Plan;
 use crate::source::{self, Stop};
@@ -44,7 +45,7 @@ pub fn run(args: &Explain) -> Result<Status, Failure> {
             "there is no detector `{name}`; `trailhound detectors list` names them all"
         )));
     };
-    let records = records(args)?;
+    let records = records(args, &settings.aws)?;
     if records.is_empty() {
         return Err(Failure::new(Status::Input, anyhow::anyhow!(nothing_found(args))));
     }
@@ -53,7 +54,7 @@ pub fn run(args: &Explain) -> Result<Status, Failure> {
             settings.engine.fold.writes_risk = true;
             let engine = Engine::new(catalog.clone(), context.clone(), settings.engine)
                 .map_err(|error| Failure::new(Status::Usage, error))?;
-            Some(alerts(args, engine, &catalog.detectors[detector].id)?)
+            Some(alerts(args, &settings.aws, engine, &catalog.detectors[detector].id)?)
         }
         _ => None,
     };
@@ -208,7 +209,7 @@ fn shown(field: &str, found: &Found) -> String {
 }
 
 /// The records that are meant: those of a file, or the one with an event id.
-fn records(args: &Explain) -> Result<Vec<Vec<u8>>, Failure> {
+fn records(args: &Explain, aws: &source::aws::Settings) -> Result<Vec<Vec<u8>>, Failure> {
     if std::path::Path::new(&args.record).is_file() {
         let bytes = std::fs::read(&args.record)
             .map_err(|e| Failure::new(Status::Input, anyhow::anyhow!("cannot read {}: {e}", args.record)))?;
@@ -224,7 +225,7 @@ fn records(args: &Explain) -> Result<Vec<Vec<u8>>, Failure> {
     }
     let mut taken = Taken { id: Some(&args.record), records: Vec::new() };
     let mut workspace = Workspace::default();
-    for chunk in loader(&args.archive)? {
+    for chunk in loader(&args.archive, aws)? {
         for object in chunk.objects {
             decode::decode(object.body, &Limits::default(), Splitting::Exact, &mut workspace, &mut taken);
         }
@@ -234,8 +235,9 @@ fn records(args: &Explain) -> Result<Vec<Vec<u8>>, Failure> {
     Ok(taken.records)
 }
 
-fn loader(paths: &[String]) -> Result<Loader, Failure> {
-    let source = source::Settings::new(paths.to_vec(), Timestamp(0));
+fn loader(paths: &[String], aws: &source::aws::Settings) -> Result<Loader, Failure> {
+    let mut source = source::Settings::new(paths.to_vec(), Timestamp(0));
+    source.remote = remote::open(paths, aws, Scope::default())?;
     let plan = Plan::new(&source);
     for missed in &plan.missed {
         console::say(&format!("warning: {}: {}", inert::plain(&missed.id), inert::plain(&missed.message)));
@@ -244,9 +246,14 @@ fn loader(paths: &[String]) -> Result<Loader, Failure> {
 }
 
 /// What a detector says of the archive.
-fn alerts(args: &Explain, mut engine: Engine, id: &str) -> Result<Vec<Alert>, Failure> {
+fn alerts(
+    args: &Explain,
+    aws: &source::aws::Settings,
+    mut engine: Engine,
+    id: &str,
+) -> Result<Vec<Alert>, Failure> {
     let mut alerts = Vec::new();
-    for chunk in loader(&args.archive)? {
+    for chunk in loader(&args.archive, aws)? {
         alerts.extend(engine.step(chunk.objects).alerts);
     }
     alerts.extend(engine.finish().alerts);

@@ -14,6 +14,9 @@ use crate::time::Timestamp;
 
 /// Runs the command.
 pub fn run(args: &Generate) -> Result<Status, Failure> {
+    if args.world {
+        return super::generate_world::run(args);
+    }
     let plan = plan(args)?;
     let mut written = (0u64, 0u64);
     let mut put = |file: File| {
@@ -36,13 +39,14 @@ pub fn run(args: &Generate) -> Result<Status, Failure> {
 }
 
 fn plan(args: &Generate) -> Result<Plan, Failure> {
-    if args.records == 0 || args.files == 0 {
+    let (n_records, n_files) = (args.records.unwrap_or(0), args.files.unwrap_or(0));
+    if n_records == 0 || n_files == 0 {
         return Err(Failure::usage("--records and --files must be at least 1"));
     }
-    let mut plan = Plan { seed: args.seed, n_records: args.records, n_files: args.files, ..Plan::default() };
+    let mut plan = Plan { seed: args.seed, n_records, n_files, ..Plan::default() };
     plan.start = args.start.unwrap_or(plan.start);
     plan.span = args.span.unwrap_or(plan.span);
-    plan.duplicates = args.duplicates;
+    plan.duplicates = args.duplicates.unwrap_or(plan.duplicates);
     plan.shape = Shape::named(&args.shape).unwrap_or_default();
     plan.accounts = args.accounts.map_or(plan.accounts, |n| n as usize);
     plan.principals = args.principals.map_or(plan.principals, |n| n as usize);
@@ -67,14 +71,14 @@ fn plan(args: &Generate) -> Result<Plan, Failure> {
 }
 
 /// Writes one file, compressed as CloudTrail does.
-fn put(out: &Path, file: &File) -> Result<(), (PathBuf, io::Error)> {
+pub(super) fn put(out: &Path, file: &File) -> Result<(), (PathBuf, io::Error)> {
     let path = out.join(&file.key);
     let dir = path.parent().unwrap_or(out);
     fs::create_dir_all(dir).map_err(|error| (dir.to_owned(), error))?;
     fs::write(&path, synth::gzip(&file.json)).map_err(|error| (path, error))
 }
 
-fn fault(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn fault(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Status::Output, anyhow::anyhow!("cannot write {}: {error}", path.display()))
 }
 

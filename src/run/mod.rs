@@ -8,11 +8,14 @@ pub mod console;
 pub mod detectors;
 pub mod explain;
 pub mod generate;
+mod generate_world;
 pub mod manual;
 pub mod pack;
 pub mod progress;
+pub mod remote;
 pub mod replay;
 pub mod status;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,6 +63,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
 fn dispatch(command: Command) -> Result<Status, Failure> {
     match command {
         Command::Replay(args) => replay::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Detectors { command } => detectors::run(command),
         Command::Explain(args) => explain::run(&args),
         Command::Generate(args) => generate::run(&args),

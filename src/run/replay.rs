@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::args::{Replay, SummaryForm};
 use super::progress::Progress;
 use super::status::{Failure, Status};
-use super::{console, pack};
+use super::{console, pack, remote};
 use crate::alert::Severity;
 use crate::config::{self, Overrides};
 use crate::decode::Fate;
@@ -25,6 +25,7 @@ use crate::record::context::Context;
 use crate::sink::rejects::Rejects;
 use crate::sink::summary::{Absent, Census, NAMED_MAX, Summary};
 use crate::sink::{Format, Look, Out, Sink, SinkError, Target};
+use crate::source::aws::Scope;
 use crate::source::load::{Chunk, Loader};
 use crate::source::plan::Plan;
 use crate::source::{self, Missed, Stop};
@@ -42,14 +43,16 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
         pack::say_warnings(&loaded.warnings);
     }
     let need_lineage = loaded.catalog.need_lineage().into_iter().map(str::to_owned).collect();
-    let config::Settings { context, mut engine, output, modes, suppressions } = settings;
+    let config::Settings { context, mut engine, output, modes, suppressions, aws, .. } = settings;
     pack::obey(&mut loaded.catalog, modes, suppressions.as_deref())?;
     let expired = expired(&loaded.catalog, console::now());
     engine.admission = admission(args)?;
+    let scope = scope(&engine.admission);
     engine.fold.lines = if args.revisions { Lines::All } else { Lines::Final };
     let mut engine = start(args.state.as_deref(), Arc::new(loaded.catalog), Arc::new(context), engine)?;
 
-    let source = source::Settings::new(paths(args)?, console::now());
+    let mut source = source::Settings::new(paths(args)?, console::now());
+    source.remote = remote::open(&source.paths, &aws, scope)?;
     let mut plan = Plan::new(&source);
     refuse_overwriting(&plan, args)?;
     let store = args.save_state.as_ref().map(Store::new);
@@ -249,6 +252,7 @@ fn overrides(args: &Replay) -> Overrides {
         min_severity: args.min_severity,
         fail_on: args.fail_on,
         suppressions: args.suppressions.clone(),
+        aws: remote::overrides(&args.aws),
     }
 }
 
@@ -270,6 +274,17 @@ fn admission(args: &Replay) -> Result<Admission, Failure> {
         accounts: args.account.iter().cloned().collect(),
         regions: args.region.iter().cloned().collect(),
     })
+}
+
+/// What of an archive can hold such records.
+fn scope(admission: &Admission) -> Scope {
+    let Admission { from, to, accounts, regions } = admission;
+    Scope {
+        from: *from,
+        to: *to,
+        accounts: accounts.iter().cloned().collect(),
+        regions: regions.iter().cloned().collect(),
+    }
 }
 
 /// What to read. Nothing named means standard input, unless a person sits there and would wait for ever.

@@ -41,4 +41,5 @@ pub(crate) mod rule_set;
 pub(crate) mod value;
 pub(crate) mod yaml;
 
+pub(crate) use rule_set::Use;
 pub use rule_set::{MatchScratch, RuleSet};

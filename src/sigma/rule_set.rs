@@ -57,8 +57,20 @@ struct CompiledRule {
     outcomes: OutcomeSet,
     condition: Predicate,
     denied: Option<Predicate>,
-    /// What it finds needs no event.
-    is_light: bool,
+    /// What becomes of what it finds.
+    use_of: Use,
+}
+
+/// What becomes of what a rule finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// An event is made of it.
+    #[default]
+    Event,
+    /// It is told to habits, and needs no event.
+    Light,
+    /// It is silent, and nobody listens.
+    Nothing,
 }
 
 /// Buffers that matching uses again and again; one a thread.
@@ -90,7 +102,7 @@ impl RuleSet {
             outcomes: source.outcomes,
             condition: Predicate::new(&source.condition),
             denied: source.denied.as_ref().map(Predicate::new),
-            is_light: false,
+            use_of: Use::Event,
         };
         let needed = |source: &RuleSource| {
             Expr::any(
@@ -129,8 +141,8 @@ impl RuleSet {
 }
 
 impl RuleSet {
-    /// What a quick look at a record tells: the catalogue indices of all rules that match it, ascending, all of them
-    /// light; `None` where another might match, or it takes a closer look to know.
+    /// What a quick look at a record tells: the catalogue indices of all rules that match it and to which somebody listens,
+    /// ascending, all of them light; `None` where another might match, or it takes a closer look to know.
     #[inline]
     pub(crate) fn at_a_glance<'s>(
         &self,
@@ -142,6 +154,9 @@ impl RuleSet {
         self.index.might_match(glanced, lookup, candidates);
         for candidate in candidates.iter() {
             let rule = &self.rules[*candidate as usize];
+            if rule.use_of == Use::Nothing {
+                continue;
+            }
             let mut verdict = |c: &Predicate| c.glance(glanced, buffers);
             let verdict = match glanced.outcome {
                 Some(outcome) => rule.condition_for(outcome).map_or(Verdict::Fails, verdict),
@@ -149,7 +164,9 @@ impl RuleSet {
             };
             match verdict {
                 Verdict::Fails => {}
-                Verdict::Holds if rule.is_light && glanced.outcome.is_some() => light.push(rule.detector),
+                Verdict::Holds if rule.use_of == Use::Light && glanced.outcome.is_some() => {
+                    light.push(rule.detector)
+                }
                 _ => return None,
             }
         }
@@ -179,10 +196,10 @@ impl RuleSet {
         self.rules.iter().find(|rule| rule.detector == detector).is_some_and(is_told)
     }
 
-    /// Marks the rules whose findings need no event.
-    pub(crate) fn mark_light(&mut self, is_light: impl Fn(u32) -> bool) {
+    /// Says what becomes of what each rule finds.
+    pub(crate) fn mark(&mut self, use_of: impl Fn(u32) -> Use) {
         for rule in &mut self.rules {
-            rule.is_light = is_light(rule.detector);
+            rule.use_of = use_of(rule.detector);
         }
     }
 }

@@ -6,9 +6,12 @@
 pub mod csv;
 mod incidents;
 pub mod ndjson;
+pub mod outbox;
+pub mod recipient;
 pub mod rejects;
 pub mod summary;
 pub mod table;
+pub mod text;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

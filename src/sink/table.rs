@@ -162,8 +162,12 @@ fn row(alert: &Alert, look: Look) -> Vec<Cell> {
     ]
 }
 
-/// What happened: the title, the calls, and the first reason that says more than these.
 fn what(alert: &Alert) -> String {
+    calls_and_reason(alert).join("\n")
+}
+
+/// What happened, line by line: the title, the calls, and the first reason that says more than these.
+pub(super) fn calls_and_reason(alert: &Alert) -> Vec<String> {
     let mut lines = vec![alert.detector.title.clone()];
     if alert.outcome != Outcome::Succeeded {
         lines[0].push_str(&format!(" ({})", alert.outcome.name()));
@@ -179,15 +183,13 @@ fn what(alert: &Alert) -> String {
     lines.push(calls.join(" "));
     let title = format!("\"{}\"", alert.detector.title);
     lines.extend(alert.reasons.iter().find(|reason| !reason.contains(&title)).cloned());
-    let shown = lines.iter().filter(|line| !line.trim().is_empty());
-    shown
-        .map(|line| inert::plain(&inert::clipped(line, LINE_BYTES)).into_owned())
-        .collect::<Vec<_>>()
-        .join("\n")
+    let is_shown = |(n, line): &(usize, &String)| *n == 0 || !line.trim().is_empty();
+    let shown = lines.iter().enumerate().filter(is_shown);
+    shown.map(|(_, line)| inert::plain(&inert::clipped(line, LINE_BYTES)).into_owned()).collect()
 }
 
 /// Who did it: the principal, its kind, and who stands behind it where that is somebody else.
-fn who(alert: &Alert) -> String {
+pub(super) fn who(alert: &Alert) -> String {
     let name = |identity: &Identity| {
         let name = identity.name.as_deref().filter(|n| !n.is_empty()).unwrap_or(&identity.id);
         inert::plain(&inert::clipped(name, NAME_BYTES)).into_owned()

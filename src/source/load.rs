@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use super::pipe::{Pipe, Stoppable};
 use super::plan::{Item, Place};
+use super::remote::Want;
 use super::{Missed, Settings, Stop};
 use crate::object::{Body, Object};
 
@@ -40,9 +41,15 @@ impl Loader {
     pub fn start(items: Vec<Item>, settings: &Settings, stop: Stop) -> io::Result<Loader> {
         let (sender, chunks) = sync_channel(0);
         let bounds = (settings.chunk_bytes(), settings.chunk_objects);
-        let thread = std::thread::Builder::new()
-            .name("loader".to_owned())
-            .spawn(move || Filling { chunk: Chunk::default(), weight: 0, bounds, sender, stop }.run(items))?;
+        let wants = items.iter().filter(|item| item.place == Place::Remote);
+        let wants = wants.map(|i| Want { id: i.id.clone(), bytes: i.bytes, is_stream: i.bytes > bounds.0 });
+        let fetched: Fetched = match &settings.remote {
+            Some(remote) => remote.fetch(wants.collect(), stop.clone()),
+            None => Box::new(std::iter::empty()),
+        };
+        let thread = std::thread::Builder::new().name("loader".to_owned()).spawn(move || {
+            Filling { chunk: Chunk::default(), weight: 0, bounds, sender, stop, fetched }.run(items);
+        })?;
         Ok(Loader { chunks: Some(chunks), thread: Some(thread) })
     }
 }
@@ -75,7 +82,11 @@ struct Filling {
     bounds: (u64, usize),
     sender: SyncSender<Chunk>,
     stop: Stop,
+    fetched: Fetched,
 }
+
+/// The bodies of what lies at addresses, in the order of the plan.
+type Fetched = Box<dyn Iterator<Item = io::Result<Body>> + Send>;
 
 impl Filling {
     fn run(mut self, items: Vec<Item>) {
@@ -88,18 +99,34 @@ impl Filling {
             if is_full && !self.chunk.objects.is_empty() && !self.hand_over() {
                 return;
             }
-            match open(&item, self.bounds.0, &self.stop) {
+            match self.open(&item) {
                 Ok(body) => {
                     self.chunk.bytes += item.bytes;
                     self.weight += weight;
                     let account = crate::object::KeyFacts::of(&item.id).account.map(Into::into);
                     self.chunk.objects.push(Object { account, id: item.id, stamp: item.stamp, body });
                 }
+                // What is broken off on request is not missing.
+                Err(_) if self.stop.is_asked() => break,
                 Err(error) => self.chunk.missed.push(Missed::new(item.id, &error)),
             }
         }
         if !self.chunk.objects.is_empty() || !self.chunk.missed.is_empty() {
             self.hand_over();
+        }
+    }
+
+    fn open(&mut self, item: &Item) -> io::Result<Body> {
+        match &item.place {
+            Place::Stdin => Ok(Body::Stream(Box::new(Pipe::open(|| Ok(io::stdin()), self.stop.clone())?))),
+            Place::Pipe(path) => {
+                let path = path.clone();
+                Ok(Body::Stream(Box::new(Pipe::open(move || File::open(path), self.stop.clone())?)))
+            }
+            Place::File(path) => open_file(path, self.bounds.0, &self.stop),
+            Place::Remote => {
+                self.fetched.next().unwrap_or_else(|| Err(io::Error::other("there is nobody to fetch it")))
+            }
         }
     }
 
@@ -114,20 +141,9 @@ impl Filling {
 /// share a chunk and be read side by side. A pipe is a chunk of its own: how much it brings is not known.
 fn weight(item: &Item, chunk_bytes: u64) -> u64 {
     match &item.place {
-        Place::File(_) if item.bytes > chunk_bytes => chunk_bytes.div_ceil(LARGE_FILES),
-        Place::File(_) => item.bytes,
+        Place::File(_) | Place::Remote if item.bytes > chunk_bytes => chunk_bytes.div_ceil(LARGE_FILES),
+        Place::File(_) | Place::Remote => item.bytes,
         Place::Stdin | Place::Pipe(_) => chunk_bytes,
-    }
-}
-
-fn open(item: &Item, whole_bytes_max: u64, stop: &Stop) -> io::Result<Body> {
-    match &item.place {
-        Place::Stdin => Ok(Body::Stream(Box::new(Pipe::open(|| Ok(io::stdin()), stop.clone())?))),
-        Place::Pipe(path) => {
-            let path = path.clone();
-            Ok(Body::Stream(Box::new(Pipe::open(move || File::open(path), stop.clone())?)))
-        }
-        Place::File(path) => open_file(path, whole_bytes_max, stop),
     }
 }
 

@@ -1,19 +1,25 @@
-//! Where objects come from: files, directories, globs and standard input, in the order of a plan.
+//! Where objects come from: files, directories, globs, standard input and S3, in the order of a plan.
 //!
 //! A plan is made before anything is read ([`plan`]), so the order of objects, and with it every ordinal, is
 //! fixed before any thread starts. Loading ([`load`]) runs ahead of the engine by a bounded number of bytes.
 //!
 //! What cannot be opened is a number in the summary ([`Missed`]), never a reason to stop.
 
+pub mod aws;
 pub mod delivery;
+pub mod folder;
 pub mod load;
+pub mod notice;
 pub mod peek;
 pub mod pipe;
 pub mod plan;
+pub mod remote;
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use remote::Remote;
 
 use crate::object::ObjectId;
 use crate::time::Timestamp;
@@ -21,8 +27,10 @@ use crate::time::Timestamp;
 /// What to read, and how far to run ahead.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Files, directories, globs; `-` is standard input.
+    /// Files, directories, globs, addresses (`s3://…`); `-` is standard input.
     pub paths: Vec<String>,
+    /// Who knows what lies at an address.
+    pub remote: Option<Arc<dyn Remote>>,
     /// Stands in for a delivery time where neither name nor file system has one.
     pub started: Timestamp,
     /// The most bytes in memory at once: one chunk in the engine and one being loaded.
@@ -41,6 +49,7 @@ impl Settings {
     pub fn new(paths: Vec<String>, started: Timestamp) -> Settings {
         Settings {
             paths,
+            remote: None,
             started,
             in_flight_bytes: Settings::IN_FLIGHT_BYTES,
             chunk_objects: Settings::CHUNK_OBJECTS,

@@ -1,4 +1,4 @@
-//! A first look at a file whose name does not say when it was delivered.
+//! A first look at an object whose name does not say when it was delivered.
 //!
 //! Only the beginning is read. The answer decides the order of objects, nothing else, so a wrong guess costs
 //! lateness at worst and an unreadable file is simply put last.
@@ -9,8 +9,8 @@ use std::path::Path;
 
 use crate::time::Timestamp;
 
-/// Bytes read from the file.
-const HEAD_BYTES: u64 = 64 << 10;
+/// Bytes read from the beginning.
+pub const HEAD_BYTES: u64 = 64 << 10;
 /// Bytes looked at after inflating.
 const INFLATED_BYTES: u64 = 256 << 10;
 
@@ -21,7 +21,12 @@ const TIME_FIELDS: [&str; 4] = ["eventTime", "EventTime", "@timestamp", "windowS
 pub fn first_event_time(path: &Path) -> io::Result<Option<Timestamp>> {
     let mut head = Vec::new();
     File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
-    Ok(first_time_in(&inflated(head)))
+    Ok(first_event_time_in(head))
+}
+
+/// The first event time in the beginning of an object, where that shows one.
+pub fn first_event_time_in(head: Vec<u8>) -> Option<Timestamp> {
+    first_time_in(&inflated(head))
 }
 
 /// The beginning of a file as text, whatever it is compressed with. The stream is cut, so an error at its end is

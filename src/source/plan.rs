@@ -16,6 +16,8 @@ use std::time::UNIX_EPOCH;
 use globset::{GlobBuilder, GlobMatcher};
 use walkdir::WalkDir;
 
+use super::aws::S3Url;
+use super::remote::{Findings, Found};
 use super::{Missed, Settings, Why, peek};
 use crate::object::{KeyFacts, ObjectId};
 use crate::time::Timestamp;
@@ -55,6 +57,8 @@ pub enum Place {
     Pipe(PathBuf),
     /// Standard input.
     Stdin,
+    /// Where its name says, which is an address.
+    Remote,
 }
 
 impl Plan {
@@ -73,7 +77,7 @@ impl Plan {
         let target = identity(path, &fs::metadata(path).ok().filter(Metadata::is_file)?);
         self.items.iter().find(|item| match &item.place {
             Place::File(file) => fs::metadata(file).is_ok_and(|m| identity(file, &m) == target),
-            Place::Pipe(_) | Place::Stdin => false,
+            Place::Pipe(_) | Place::Stdin | Place::Remote => false,
         })
     }
 }
@@ -94,6 +98,9 @@ impl Planner<'_> {
             }
             return;
         }
+        if S3Url::is_meant(argument) {
+            return self.address(argument);
+        }
         let path = Path::new(argument);
         match fs::metadata(path) {
             Ok(meta) if meta.is_dir() => self.walk(path, None),
@@ -104,6 +111,26 @@ impl Planner<'_> {
             }
             Err(_) if is_glob(argument) => self.glob(argument),
             Err(error) => self.plan.missed.push(Missed::new(argument, &error)),
+        }
+    }
+
+    /// Everything at an address.
+    fn address(&mut self, address: &str) {
+        let Some(remote) = &self.settings.remote else {
+            let error = io::Error::other("this build, or this command, reads no S3");
+            return self.plan.missed.push(Missed::new(address, &error));
+        };
+        let Findings { objects, missed } = remote.find(address);
+        if objects.is_empty() && missed.is_empty() {
+            let error = io::Error::new(io::ErrorKind::NotFound, "nothing that is wanted lies there");
+            self.plan.missed.push(Missed::new(address, &error));
+        }
+        self.plan.missed.extend(missed);
+        for Found { id, bytes, modified, first_event } in objects {
+            let delivered = KeyFacts::of(&id).delivered;
+            let stamp = delivered.or(modified).unwrap_or(self.settings.started);
+            let turn = delivered.or(first_event).unwrap_or(Timestamp::MAX);
+            self.add(id, Place::Remote, stamp, bytes, turn);
         }
     }
 
@@ -165,7 +192,6 @@ impl Planner<'_> {
     }
 
     fn add(&mut self, id: ObjectId, place: Place, stamp: Timestamp, bytes: u64, turn: Timestamp) {
-        self.plan.bytes += bytes;
         self.plan.items.push(Item { id, place, stamp, bytes, turn });
     }
 
@@ -192,6 +218,9 @@ impl Planner<'_> {
             self.add(id, Place::File(path), stamp, meta.len(), turn);
         }
         self.plan.items.sort_by(|a, b| (a.turn, &a.id).cmp(&(b.turn, &b.id)));
+        // An address may have been given twice. A file has been told by what it is, whatever it is called.
+        self.plan.items.dedup_by(|a, b| a.place == Place::Remote && b.place == Place::Remote && a.id == b.id);
+        self.plan.bytes = self.plan.items.iter().map(|item| item.bytes).sum();
         self.plan.missed.sort_by(|a, b| a.id.cmp(&b.id));
         self.plan.missed.dedup();
         debug_assert!(self.plan.items.is_sorted_by_key(|item| item.turn));

@@ -4,6 +4,8 @@
 //! directory finds a whole snapshot or none. The last two are kept. Damage, a foreign format and a fault of
 //! the file system are told apart, because each asks for another remedy.
 
+pub mod journal;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,12 @@ const KEPT: usize = 2;
 #[derive(Clone, Debug)]
 pub struct Store {
     dir: PathBuf,
+}
+
+/// A directory that is ours.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
 }
 
 /// Why a snapshot could not be read or written.
@@ -98,6 +106,24 @@ impl Store {
             fs::remove_file(old).map_err(|e| io_error("remove", old, e))?;
         }
         Ok(path)
+    }
+
+    /// Takes the directory for this process alone, for as long as the lock lives. `None`: somebody else has it.
+    pub fn lock(&self) -> Result<Option<Lock>, StateError> {
+        self.prepare()?;
+        let path = self.dir.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|e| io_error("open", &path, e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(io_error("lock", &path, error)),
+        }
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Reads the newest snapshot that is whole. Where none is, the fault of the newest.

@@ -60,7 +60,7 @@ const PARTS: [Part; 16] = [
     Operator,
 ];
 
-const FIRST_NAMES: &[&str] = &[
+pub(crate) const FIRST_NAMES: &[&str] = &[
     "ada", "bela", "cleo", "dara", "eino", "fred", "gita", "hugo", "ines", "jona", "kaia", "lars", "mina",
     "nils", "olga", "pere", "rosa", "sven", "tuva", "ugo", "vera", "wim", "yara", "zeno",
 ];
@@ -251,7 +251,7 @@ impl Part {
         }
     }
 
-    fn agent(self, dice: &mut Dice) -> String {
+    pub(crate) fn agent(self, dice: &mut Dice) -> String {
         let patch = dice.below(40);
         match self {
             Fleet => format!(

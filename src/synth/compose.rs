@@ -3,6 +3,7 @@
 use super::calendar::{Window, disorder};
 use super::cast::{Actor, Part};
 use super::dice::{Dice, Lane};
+use super::estate::Estate;
 use super::frame::{Fault, Frame, Kind, Piece};
 use super::identity::{Planned, Session, TOKEN_LETTERS};
 use super::mix::{DOERS, Doer, Entry};
@@ -23,7 +24,7 @@ pub(crate) const OPEN: &[u8] = br#"{"Records":["#;
 pub(crate) const CLOSE: &[u8] = b"]}";
 
 /// The mean size of records, to size buffers by.
-const RECORD_BYTES: usize = 1_600;
+pub(crate) const RECORD_BYTES: usize = 1_600;
 
 /// Someone at work in the file.
 struct Sitter {
@@ -221,45 +222,55 @@ impl<'a> Composer<'a> {
 
     fn write_planned(&mut self, record: &Planned) {
         let estate = &self.world.estates[self.file.account];
-        let Composer { dice, page, nobody, .. } = self;
-        let scene =
-            Scene { estate, region: &record.region, time: record.time, actor: nobody, thing: 0, extras: &[] };
-        let global = matches!(record.source, "iam" | "organizations");
-        let host = match record.kind {
-            Kind::SignIn => "signin.aws.amazon.com".to_owned(),
-            _ if global => format!("{}.amazonaws.com", record.source),
-            _ => format!("{}.{}.amazonaws.com", record.source, record.region),
-        };
-        let with_tls = !record.ip.ends_with(".amazonaws.com") && !record.console;
-        let fault = record.fault.as_ref().map(|(code, message)| Fault {
-            code,
-            message: Piece::Ready(message),
-            keeps_request: !code.starts_with("AccessDenied"),
-        });
-        Frame {
-            kind: record.kind,
-            time: record.time,
-            account: &estate.account,
-            region: &record.region,
-            who: Piece::Ready(&record.who),
-            ip: &record.ip,
-            agent: &record.agent,
-            endpoint: None,
-            console: record.console,
-            source: record.source,
-            name: record.name,
-            read_only: record.read_only,
-            fault,
-            request: Piece::Ready(&record.request),
-            response: Piece::Ready(&record.response),
-            additional: Piece::Ready(&record.additional),
-            resources: Piece::Ready(&record.resources),
-            event_id: record.event_id.as_deref(),
-            shared: record.shared,
-            host: with_tls.then_some(Piece::Ready(&host)),
-        }
-        .write(page, dice, &scene);
+        write_planned(record, &mut self.page, &mut self.dice, estate, &self.nobody);
     }
+}
+
+/// Writes a record that was thought out beforehand.
+pub(crate) fn write_planned(
+    record: &Planned,
+    page: &mut Page,
+    dice: &mut Dice,
+    estate: &Estate,
+    nobody: &Actor,
+) {
+    let scene =
+        Scene { estate, region: &record.region, time: record.time, actor: nobody, thing: 0, extras: &[] };
+    let global = matches!(record.source, "iam" | "organizations");
+    let host = match record.kind {
+        Kind::SignIn => "signin.aws.amazon.com".to_owned(),
+        _ if global => format!("{}.amazonaws.com", record.source),
+        _ => format!("{}.{}.amazonaws.com", record.source, record.region),
+    };
+    let with_tls = !record.ip.ends_with(".amazonaws.com") && !record.console;
+    let fault = record.fault.as_ref().map(|(code, message)| Fault {
+        code,
+        message: Piece::Ready(message),
+        keeps_request: !code.starts_with("AccessDenied"),
+    });
+    Frame {
+        kind: record.kind,
+        time: record.time,
+        account: &estate.account,
+        region: &record.region,
+        who: Piece::Ready(&record.who),
+        ip: &record.ip,
+        agent: &record.agent,
+        endpoint: None,
+        console: record.console,
+        source: record.source,
+        name: record.name,
+        read_only: record.read_only,
+        fault,
+        request: Piece::Ready(&record.request),
+        response: Piece::Ready(&record.response),
+        additional: Piece::Ready(&record.additional),
+        resources: Piece::Ready(&record.resources),
+        event_id: record.event_id.as_deref(),
+        shared: record.shared,
+        host: with_tls.then_some(Piece::Ready(&host)),
+    }
+    .write(page, dice, &scene);
 }
 
 fn seats<'a>(world: &'a World, file: &FilePlan) -> &'a [Seat] {

@@ -21,6 +21,11 @@ pub(crate) enum Lane {
     File,
     Attack,
     Copies,
+    Member,
+    Day,
+    Happening,
+    Post,
+    Plant,
 }
 
 /// A stream of chance.

@@ -172,7 +172,7 @@ impl Entry {
         self.raw.by.is_empty() && self.raw.stranger.is_none()
     }
 
-    fn new(raw: Raw) -> Entry {
+    pub(crate) fn new(raw: Raw) -> Entry {
         let is_global = matches!(raw.source, "iam" | "organizations" | "route53" | "cloudfront" | "health");
         let host = match raw.host {
             "" if is_global => format!("{}.amazonaws.com", raw.source),

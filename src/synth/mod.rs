@@ -21,6 +21,7 @@ mod identity;
 mod mix;
 mod mix_people;
 mod mix_programs;
+mod org;
 mod page;
 mod plan;
 mod schedule;
@@ -30,6 +31,7 @@ mod world;
 use std::io::Write;
 
 pub use attack::{Attack, Label};
+pub use org::{Census, Files, Form, Mark, Org, OrgPlan, Plant, Scenario};
 pub use plan::{Plan, START, Shape, demo_plan};
 pub use world::{File, World};
 

@@ -307,6 +307,52 @@ fn a_trail_is_generated_the_same_each_time_and_replays_without_a_reject() {
 }
 
 #[test]
+fn a_world_is_generated_with_what_is_known_of_it_and_replays_without_a_reject() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = |seed: &str, more: &[&str]| {
+        let fixed = ["generate", "--world", "--weeks", "1", "--principals", "60", "--plant-from", "3"];
+        let out = dir.path().join(seed);
+        trailhound().args(fixed).args(["--seed", seed, "--out"]).arg(&out).args(more).output().unwrap()
+    };
+    let output = world("4", &["--plant", "c7-snapshot:fast"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("new to a principal in a week"), "{}", stderr(&output));
+    let out = dir.path().join("4");
+    let read = |name: &str| fs::read_to_string(out.join(name)).unwrap();
+    let labels = read("labels.ndjson");
+    let label: serde_json::Value = serde_json::from_str(labels.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (labels.lines().count(), &label["scenario"], &label["form"]),
+        (1, &json!("c7-snapshot"), &json!("fast"))
+    );
+    let stats: serde_json::Value = serde_json::from_str(&read("stats.json")).unwrap();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let fields = stats.as_object().unwrap().keys().chain(label.as_object().unwrap().keys());
+    let fields = fields.chain(stats["new_a_principal_week"].as_object().unwrap().keys());
+    fields.for_each(|field| assert!(readme.contains(&format!("`{field}`")), "`{field}` is not in README.md"));
+    let output = trailhound()
+        .arg("replay")
+        .arg(out.join("AWSLogs"))
+        .arg("--config")
+        .arg(out.join("trailhound.toml"))
+        .arg("--suppressions")
+        .arg(out.join("suppressions.toml"))
+        .args(["--summary", "json"])
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(summary(&output)["records"]["rejected"], json!({}));
+    assert!(stdout(&output).contains("snapshot-made-and-shared"), "what was planted is found");
+    for wrong in [
+        &["--plant", "no-such"][..],
+        &["--plant", "c7-snapshot:never"],
+        &["--plant-from", "5", "--plant", "all"],
+    ] {
+        assert_eq!(code(&world("5", wrong)), 2, "{wrong:?}");
+    }
+}
+
+#[test]
 fn the_command_that_testdata_names_makes_the_archive_that_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("testdata/README.md")).unwrap();

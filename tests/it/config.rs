@@ -32,7 +32,8 @@ fn every_fault_is_shown_at_once_and_is_2() {
 #[test]
 fn the_example_in_the_readme_is_a_configuration() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let example = readme.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+    let section = readme.split("\n## ").find(|s| s.starts_with("The configuration file")).unwrap();
+    let example = section.split("```toml").nth(1).unwrap().split("```").next().unwrap();
     let without_files: String =
         example.lines().filter(|l| !l.contains(".mmdb")).map(|l| format!("{l}\n")).collect();
     let settings = config::from_text(&without_files, Path::new("README.md")).unwrap();
@@ -47,6 +48,21 @@ fn the_example_in_the_readme_is_a_configuration() {
         (limits.object_bytes, limits.record_bytes, limits.boundary_bytes),
         (defaults.object_bytes, defaults.record_bytes, defaults.boundary_bytes)
     );
+}
+
+#[test]
+fn the_example_of_the_daemon_is_a_configuration_and_holds_its_defaults() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("\n## ").find(|s| s.starts_with("Following a trail")).unwrap();
+    let example = section.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+    let mut written = config::from_text(example, Path::new("README.md")).unwrap().watch;
+    let defaults = config::from_text("", Path::new("none")).unwrap().watch;
+    // What says that it has no default.
+    assert!(written.folder.poll.take().is_some() && written.http.token_file.take().is_some());
+    assert!(written.sinks.stdout.take().is_some() && written.sinks.file.take().is_some());
+    assert_eq!(written.folder.dirs, [Path::new("trail")]);
+    written.folder.dirs.clear();
+    assert_eq!(format!("{written:?}"), format!("{defaults:?}"));
 }
 
 #[test]

@@ -243,3 +243,15 @@ fn a_catalogue_that_changes_keeps_the_habits_that_it_still_asks_for() {
     assert_eq!(named(&same, "new-network"), named(&without, "new-network"));
     assert_eq!(named(&same, "new-action"), named(&without, "new-action"));
 }
+
+#[test]
+fn a_silent_rule_to_which_nobody_listens_costs_neither_event_nor_sight() {
+    let alone = DETECTORS.split("---").next().unwrap();
+    let mut loader = CatalogLoader::default();
+    loader.builtin("light.yml", alone);
+    let catalog = Arc::new(loader.load(&Context::default()).unwrap().0);
+    let tied = |scanned: &Scanned| scanned.events.iter().all(|event| event.matches.is_empty());
+    for object in scanned(&catalog, &objects(1, 0.0)) {
+        assert!(tied(&object) && object.sketches.is_empty(), "{}", object.object);
+    }
+}

@@ -1,6 +1,8 @@
 //! Tests from outside: what users see, and promises that span modules.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // clippy knows test functions, not their helpers
 
+#[cfg(feature = "aws")]
+mod aws;
 mod behaviours;
 mod cli;
 mod config;
@@ -23,3 +25,4 @@ mod synth;
 mod tidy;
 mod watch;
 mod windows;
+mod world;

@@ -68,7 +68,7 @@ pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
         order.iter().zip(0u32..).filter_map(|(at, i)| source(i, &entries[*at], links.filters.get(at)));
     let mut rules = RuleSet::new(sources.collect());
     let light = Light::of(&detectors, &captures.paths, &rules);
-    rules.mark_light(|detector| light.is_light(detector));
+    rules.mark(|detector| light.use_of(detector, &detectors));
     let hash = hash_of(&detectors);
     let set_aside = entries.iter().filter_map(Entry::set_aside).collect();
     Catalog { detectors, rules, light, captures: captures.paths, set_aside, hash, ..Catalog::default() }

@@ -15,8 +15,9 @@ use crate::engine::Engine;
 use crate::inert;
 use crate::run::args::{Config, Pack};
 use crate::run::status::{Failure, Status};
-use crate::run::{console, pack};
+use crate::run::{console, pack, remote};
 use crate::sink::table;
+use crate::source::aws::Scope;
 use crate::source::load::Loader;
 use crate::source::plan::Plan;
 use crate::source::{self, Stop};
@@ -35,7 +36,7 @@ pub fn run(paths: &[String], pack: &Pack, config: &Config, is_json: bool) -> Res
     let catalog = Arc::new(loaded.catalog);
     let engine = Engine::new(catalog.clone(), Arc::new(settings.context), settings.engine)
         .map_err(|error| Failure::new(Status::Usage, error))?;
-    let estimate = Estimate::of(paths, engine)?;
+    let estimate = Estimate::of(paths, &settings.aws, engine)?;
     console::answer(&if is_json { estimate.as_lines(&catalog) } else { estimate.as_table(&catalog) })?;
     for line in estimate.notes() {
         console::say(&line);
@@ -64,8 +65,9 @@ struct Noise {
 }
 
 impl Estimate {
-    fn of(paths: &[String], mut engine: Engine) -> Result<Estimate, Failure> {
-        let source = source::Settings::new(paths.to_vec(), console::now());
+    fn of(paths: &[String], aws: &source::aws::Settings, mut engine: Engine) -> Result<Estimate, Failure> {
+        let mut source = source::Settings::new(paths.to_vec(), console::now());
+        source.remote = remote::open(paths, aws, Scope::default())?;
         let plan = Plan::new(&source);
         let mut estimate = Estimate { n_lost: plan.missed.len() as u64, ..Estimate::default() };
         let loader = Loader::start(plan.items, &source, Stop::default())

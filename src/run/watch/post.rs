@@ -1,0 +1,133 @@
+//! Where alerts go when they leave the engine: into every outbox, the directory and the counters.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::shared::Shared;
+use crate::alert::{Alert, Severity};
+use crate::sink::outbox::Letter;
+
+/// Alerts whose severity is remembered, so that one counts again only when it rises.
+const REACHED_MAX: usize = 50_000;
+/// No file of dead letters grows beyond this.
+const DEAD_BYTES_MAX: u64 = 256 << 20;
+
+/// The engine's side of the sinks.
+pub(super) struct Post {
+    shared: Arc<Shared>,
+    min_severity: Severity,
+    state: PathBuf,
+    reached: HashMap<String, Severity>,
+    order: VecDeque<String>,
+}
+
+impl Post {
+    pub(super) fn new(shared: Arc<Shared>, min_severity: Severity, state: &Path) -> Post {
+        Post {
+            shared,
+            min_severity,
+            state: state.to_owned(),
+            reached: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    /// Sends alerts on their way. `seen` is when the objects behind them were at hand.
+    pub(super) fn send(&mut self, alerts: Vec<Alert>, seen: Option<Instant>) {
+        if alerts.is_empty() {
+            return;
+        }
+        let mut letters = Vec::with_capacity(alerts.len());
+        for alert in alerts {
+            let alert = Arc::new(alert);
+            let is_new = !self.reached.contains_key(&alert.id);
+            let reached = self.reach(&alert);
+            self.shared.metrics.alert(&alert, reached);
+            self.shared.directory.publish(&alert, is_new);
+            if alert.severity >= self.min_severity {
+                letters.push(Letter::new(alert, seen));
+            }
+        }
+        for sink in &self.shared.sinks {
+            let pushed_out = sink.outbox.put(letters.iter().cloned());
+            if !pushed_out.is_empty() {
+                tracing::error!(sink = %sink.name, n_alerts = pushed_out.len(), "outbox is full");
+                bury(&self.shared, &self.state, &sink.name, &pushed_out);
+            }
+        }
+    }
+
+    /// The severity that an alert reaches with this line, where that is news.
+    fn reach(&mut self, alert: &Alert) -> Option<Severity> {
+        match self.reached.get_mut(&alert.id) {
+            Some(before) if *before >= alert.severity => None,
+            Some(before) => {
+                *before = alert.severity;
+                Some(alert.severity)
+            }
+            None => {
+                self.remember(alert.id.clone(), alert.severity);
+                // Not its first line: it was counted before it was forgotten.
+                (alert.revision == 1).then_some(alert.severity)
+            }
+        }
+    }
+
+    fn remember(&mut self, id: String, severity: Severity) {
+        self.order.push_back(id.clone());
+        self.reached.insert(id, severity);
+        while self.order.len() > REACHED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.reached.remove(&oldest);
+        }
+    }
+
+    /// The severities that alerts reached, oldest first, to be saved.
+    pub(super) fn reached(&self) -> Vec<(String, Severity)> {
+        self.order.iter().filter_map(|id| Some((id.clone(), *self.reached.get(id)?))).collect()
+    }
+
+    /// Takes over what was saved.
+    pub(super) fn resume(&mut self, reached: Vec<(String, Severity)>) {
+        reached.into_iter().for_each(|(id, severity)| self.remember(id, severity));
+    }
+}
+
+/// Keeps letters aside that will not be delivered, in `dead-letters-SINK.ndjson` beside the state.
+pub(super) fn bury(shared: &Shared, state: &Path, sink: &str, letters: &[Letter]) {
+    let path = state.join(format!("dead-letters-{sink}.ndjson"));
+    let n = letters.len() as u64;
+    let outcome = match append(&path, letters) {
+        Ok(true) => {
+            tracing::error!(sink, n_alerts = n, path = %path.display(), "alerts were not delivered and are kept aside");
+            "dead_lettered"
+        }
+        Ok(false) => {
+            tracing::error!(sink, n_alerts = n, path = %path.display(), "alerts are lost: the dead letters are full");
+            "lost"
+        }
+        Err(error) => {
+            tracing::error!(sink, n_alerts = n, path = %path.display(), %error, "alerts are lost");
+            "lost"
+        }
+    };
+    shared.metrics.deliveries.with_label_values(&[sink, outcome]).inc_by(n);
+}
+
+/// Says whether there was room.
+fn append(path: &Path, letters: &[Letter]) -> std::io::Result<bool> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    if file.metadata()?.len() > DEAD_BYTES_MAX {
+        return Ok(false);
+    }
+    for letter in letters {
+        file.write_all(&letter.line)?;
+    }
+    file.sync_data()?;
+    Ok(true)
+}

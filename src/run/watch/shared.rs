@@ -1,0 +1,180 @@
+//! What the threads of the daemon know of each other.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::detect::catalog::Catalog;
+use crate::inert;
+use crate::sink::outbox::Outbox;
+use crate::source::delivery::{Budget, Health};
+use crate::tally::Tally;
+use crate::telemetry::directory::Directory;
+use crate::telemetry::metrics::Metrics;
+use crate::time::Timestamp;
+
+/// What the daemon is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    Restoring = 0,
+    Running = 1,
+    Stopping = 2,
+}
+
+/// A sink, as everybody but its courier sees it.
+pub(super) struct SinkState {
+    pub name: String,
+    pub outbox: Arc<Outbox>,
+    /// It did not take what was delivered last.
+    pub is_failing: AtomicBool,
+}
+
+/// Shared by the engine's thread, couriers and the HTTP server.
+pub(super) struct Shared {
+    pub metrics: Metrics,
+    pub directory: Directory,
+    pub sinks: Vec<SinkState>,
+    pub budget: Budget,
+    pub started: Timestamp,
+    phase: AtomicU8,
+    health: Vec<(String, watch::Receiver<Health>)>,
+    state_fault: Mutex<Option<String>>,
+    status: Mutex<EngineStatus>,
+    catalog: Mutex<Arc<Catalog>>,
+}
+
+/// Where the engine is, as it says at the borders of steps.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct EngineStatus {
+    /// Objects and ticks that were taken in, ever.
+    pub ordinal: u64,
+    pub watermark: Option<String>,
+    pub tally: Tally,
+    pub unacknowledged: usize,
+    pub journal_bytes: u64,
+    pub journal_entries: u64,
+    pub checkpoint_ordinal: u64,
+    pub checkpoint_time: Option<String>,
+    pub snapshot_bytes: u64,
+    pub catalog: String,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn new(
+        metrics: Metrics,
+        sinks: Vec<SinkState>,
+        budget: Budget,
+        health: Vec<(String, watch::Receiver<Health>)>,
+        catalog: Arc<Catalog>,
+        started: Timestamp,
+    ) -> Shared {
+        Shared {
+            metrics,
+            directory: Directory::default(),
+            sinks,
+            budget,
+            started,
+            phase: AtomicU8::new(Phase::Restoring as u8),
+            health,
+            state_fault: Mutex::default(),
+            status: Mutex::default(),
+            catalog: Mutex::new(catalog),
+        }
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn phase(&self) -> &'static str {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => "restoring",
+            1 => "running",
+            _ => "stopping",
+        }
+    }
+
+    /// What is wrong with the state directory; `None` when it takes what is written.
+    pub(super) fn set_state_fault(&self, fault: Option<String>) {
+        self.metrics.state_writable.set(i64::from(fault.is_none()));
+        *lock(&self.state_fault) = fault;
+    }
+
+    pub(super) fn publish(&self, status: EngineStatus) {
+        *lock(&self.status) = status;
+    }
+
+    pub(super) fn status(&self) -> EngineStatus {
+        lock(&self.status).clone()
+    }
+
+    pub(super) fn catalog(&self) -> Arc<Catalog> {
+        lock(&self.catalog).clone()
+    }
+
+    pub(super) fn swap_catalog(&self, catalog: Arc<Catalog>) {
+        *lock(&self.catalog) = catalog;
+    }
+
+    /// Each source and how it is.
+    pub(super) fn health(&self) -> Vec<(&str, Health)> {
+        self.health.iter().map(|(name, health)| (name.as_str(), health.borrow().clone())).collect()
+    }
+
+    /// The same, to be waited on.
+    pub(super) fn health_feeds(&self) -> Vec<(String, watch::Receiver<Health>)> {
+        self.health.clone()
+    }
+
+    /// Why nobody should rely on this daemon now; empty when it is ready.
+    pub(super) fn not_ready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.phase.load(Ordering::Relaxed) != Phase::Running as u8 {
+            reasons.push(self.phase().to_owned());
+        }
+        for (name, health) in self.health() {
+            match health {
+                Health::Ready => {}
+                Health::Starting => reasons.push(format!("source {name} has not begun")),
+                Health::Failing { reason, message } => {
+                    reasons.push(format!("source {name} fails ({reason}): {}", inert::plain(&message)));
+                }
+            }
+        }
+        let n_failing = self.sinks.iter().filter(|sink| sink.is_failing.load(Ordering::Relaxed)).count();
+        if !self.sinks.is_empty() && n_failing == self.sinks.len() {
+            reasons.push("no sink takes alerts".to_owned());
+        }
+        if let Some(fault) = &*lock(&self.state_fault) {
+            reasons.push(format!("state is not kept: {}", inert::plain(fault)));
+        }
+        reasons
+    }
+
+    /// Brings the gauges up to date that nobody sets meanwhile.
+    pub(super) fn measure(&self) {
+        let metrics = &self.metrics;
+        metrics.ready.set(i64::from(self.not_ready().is_empty()));
+        metrics.bytes_in_flight.set(i64::try_from(self.budget.bytes_used()).unwrap_or(i64::MAX));
+        for (name, health) in self.health() {
+            metrics.source_ready.with_label_values(&[name]).set(i64::from(health == Health::Ready));
+        }
+        for sink in &self.sinks {
+            let (n_letters, bytes) = sink.outbox.size();
+            metrics
+                .outbox_alerts
+                .with_label_values(&[&sink.name])
+                .set(i64::try_from(n_letters).unwrap_or(i64::MAX));
+            metrics
+                .outbox_bytes
+                .with_label_values(&[&sink.name])
+                .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
+}
