@@ -42,7 +42,7 @@ impl Incidents {
             }
         }
         for (from, to, alerts) in moves {
-            self.transfer(from, &to, false, alerts, place, desk);
+            self.transfer(from, &to, false, &alerts, place, desk);
             self.assess(to.key, place, desk);
         }
     }
@@ -54,13 +54,13 @@ impl Incidents {
         from: u128,
         to: &Who,
         is_fleet: bool,
-        alerts: Vec<u128>,
+        alerts: &[u128],
         place: Place,
         desk: &mut Desk<'_>,
     ) {
         let Some(source) = self.suspects.get_mut(from).filter(|_| !alerts.is_empty()) else { return };
         let before = source.clone();
-        let hits = source.take(&alerts);
+        let hits = source.take(alerts);
         let goes = source.cause(place.turn, &desk.settings.risk).is_none();
         let open = if goes { source.open.take() } else { None };
         if let Some(stays) = &mut source.open {
