@@ -255,6 +255,8 @@ pub enum CorrelationKind {
     Spread(Pace, bool),
     /// Whether hardly any other key of its group uses the value; `floor` others must be known.
     Rare(Pace),
+    /// Whether its key has not spoken for at least so long, where it usually does.
+    Silence(Learning, Span),
 }
 
 impl CorrelationKind {
@@ -268,6 +270,7 @@ impl CorrelationKind {
                 | CorrelationKind::Burst(_)
                 | CorrelationKind::Spread(..)
                 | CorrelationKind::Rare(_)
+                | CorrelationKind::Silence(..)
         )
     }
 }

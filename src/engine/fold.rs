@@ -20,6 +20,7 @@ use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::LinkTable;
 use crate::detect::names::SessionNames;
 use crate::detect::window::Room;
+use crate::detect::window::pulse::Pulse;
 use crate::object::ObjectId;
 use crate::record::event::Event;
 use crate::tally::Tally;
@@ -148,6 +149,8 @@ pub struct Fold {
     pub(super) names: SessionNames,
     pub(super) links: LinkTable,
     pub(super) windows: Windows,
+    /// In which hours the trail spoke.
+    pub(super) pulse: Pulse,
     pub(super) quiet: Quiet,
     /// The place of the last event in the total order.
     pub(super) sequence: u64,
@@ -181,6 +184,7 @@ impl Fold {
             duplicates: Duplicates::new(bounds.duplicates),
             names: SessionNames::new(bounds.roles),
             links: LinkTable::new(bounds.links),
+            pulse: Pulse::default(),
             quiet: Quiet::new(bounds.groups),
             sequence: 0,
             tally: Tally::default(),
@@ -318,6 +322,7 @@ impl Fold {
             }
         }
         if arrival.believed {
+            self.pulse.beat(arrival.turn);
             self.sequencer.observe(line.time, &mut self.released);
         }
     }
@@ -355,8 +360,8 @@ impl Fold {
         self.tally.lineage.add(self.links.take_tally());
         let mut findings = rounds::observe(&turned, &self.catalog);
         // Whatever comes later has its turn at the watermark or after it.
-        let watermark = self.sequencer.watermark();
-        self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, watermark);
+        let time = (self.sequencer.watermark(), &self.pulse);
+        self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, time);
         self.suppress(&mut findings, &turned);
         rounds::recall(&mut turned, &self.links, &changes);
         let news = News { findings: &findings, turned: &turned, corrections: &corrections };
@@ -386,6 +391,7 @@ impl Fold {
         let watermark = self.sequencer.watermark();
         self.quiet.close_before(watermark, &self.catalog, self.settings.lines, &mut self.emitted);
         self.windows.forget(watermark, &self.wiring);
+        self.pulse.forget(watermark);
         let mut emitted = std::mem::take(&mut self.emitted);
         emitted.sort_by(Emission::in_order);
         step.alerts = emitted.into_iter().map(|emission| emission.alert).collect();

@@ -19,6 +19,7 @@ pub(super) fn sentence(told: &Told, habit: &Habit, correlation: &Correlation, ca
         CorrelationKind::Switch(..) => switch(habit, correlation, &bases),
         CorrelationKind::Dormant(..) => dormant(habit, correlation, &bases),
         CorrelationKind::Rare(_) => rare(told, habit, correlation, &bases),
+        CorrelationKind::Silence(..) => silence(told, habit, correlation, &bases),
         CorrelationKind::Burst(pace) => {
             let what = format!("{} findings of {bases}", number(habit.found));
             much(&what, told, habit, correlation, Some(pace))
@@ -99,6 +100,19 @@ fn rare(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str) -> S
     )
 }
 
+/// `trail.account "…" has fallen silent: nothing of "…" in 9 hours in which the trail spoke, last at …`.
+fn silence(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str) -> String {
+    let Correlation { group_by, condition, .. } = correlation;
+    let (seen, n, since, last) = (&habit.seen, habit.n_records, habit.since, habit.last);
+    let (silent, longest) = (number(habit.found), number(habit.expected));
+    let (score, limit) = (number(told.measure), condition_text(condition));
+    format!(
+        "{group_by} \"{seen}\" has fallen silent: nothing of {bases} in {silent} hours in which the rest of the trail spoke, last \
+         at {last}; {n} findings since {since} were at most {longest} such hours apart; so long a silence at these hours comes \
+         by chance once in 10^{score}, condition {limit}"
+    )
+}
+
 /// `40 findings of "…" within 10m for this …: 0.4 are usual here, …, so that this is one in 10^7.2`.
 fn much(what: &str, told: &Told, habit: &Habit, correlation: &Correlation, pace: Option<Pace>) -> String {
     let Correlation { group_by, timespan, .. } = correlation;
@@ -161,6 +175,13 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
             ("others", numeric(habit.expected)),
             ("peers", json!(correlation.peers)),
             ("surprise_bits", numeric(told.measure)),
+        ],
+        CorrelationKind::Silence(..) => vec![
+            ("seen", json!(habit.seen)),
+            ("last_seen", json!(habit.last.to_string())),
+            ("silent_hours", numeric(habit.found)),
+            ("longest_silent_hours", numeric(habit.expected)),
+            ("score", numeric(told.measure)),
         ],
         CorrelationKind::Spread(_, false) => {
             let facts = [("seen", numeric(habit.found)), ("span", json!(correlation.timespan.to_string()))];

@@ -25,6 +25,7 @@ mod saved;
 mod saved_event;
 mod saved_habit;
 mod saved_link;
+mod saved_wait;
 mod saved_window;
 pub mod scan;
 pub mod scanned;

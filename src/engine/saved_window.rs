@@ -8,6 +8,7 @@ use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
 use super::saved_habit::{SavedHabit, SavedPlaces, SavedRhythm, SavedShares, SavedValues};
 use super::saved_link::SavedStanding;
+use super::saved_wait::SavedSilence;
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
@@ -74,10 +75,11 @@ enum SavedState {
     /// (distinct values, rhythm)
     Spread(Box<SavedState>, SavedRhythm),
     Group(SavedShares),
+    Silence(Box<SavedSilence>),
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedTurned {
+pub(super) struct SavedTurned {
     sequence: u64,
     turn: i64,
     by_time: bool,
@@ -160,6 +162,7 @@ impl SavedState {
                 SavedState::Absence { waiting: waiting.collect(), seen }
             }
             State::Group(group) => SavedState::Group(SavedShares::of(group)),
+            State::Silence(silence) => SavedState::Silence(Box::new(SavedSilence::of(silence, catalog))),
             State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
             State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
             State::Slumber(Slumber { first, last, n, longest }) => {
@@ -213,6 +216,7 @@ impl SavedState {
                 State::Spread(Box::new(Spread { distinct, rhythm: rhythm.into_rhythm() }))
             }
             SavedState::Group(saved) => State::Group(Box::new(saved.into_group())),
+            SavedState::Silence(saved) => State::Silence(Box::new(saved.into_silence(translation))),
             SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
             SavedState::Places(saved) => State::Places(saved.into_places()),
             SavedState::Slumber(first, last, n, longest) => State::Slumber(Slumber {
@@ -226,7 +230,7 @@ impl SavedState {
 }
 
 impl SavedTurned {
-    fn of(turned: &Turned, catalog: &Catalog) -> SavedTurned {
+    pub(super) fn of(turned: &Turned, catalog: &Catalog) -> SavedTurned {
         SavedTurned {
             sequence: turned.sequence,
             turn: turned.turn.0,
@@ -238,7 +242,7 @@ impl SavedTurned {
         }
     }
 
-    fn into_turned(self, translation: &Translation) -> Turned {
+    pub(super) fn into_turned(self, translation: &Translation) -> Turned {
         Turned {
             sequence: self.sequence.min(COUNT_MAX),
             turn: time(self.turn),

@@ -42,10 +42,13 @@ pub(crate) struct Tolerate {
 /// The keys that only behaviours have, and in which of them they mean something.
 const MEANT: [(&str, &[Kind]); 7] = [
     ("field", &[Kind::NewValue, Kind::Switch, Kind::Spread, Kind::Rare]),
-    ("learn", &[Kind::NewValue, Kind::Switch, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare]),
-    ("forget", &[Kind::NewValue, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare]),
+    (
+        "learn",
+        &[Kind::NewValue, Kind::Switch, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare, Kind::Silence],
+    ),
+    ("forget", &[Kind::NewValue, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare, Kind::Silence]),
     ("peers", &[Kind::NewValue, Kind::Rare]),
-    ("after", &[Kind::Dormant]),
+    ("after", &[Kind::Dormant, Kind::Silence]),
     ("tolerate", &[Kind::NewValue, Kind::Switch]),
     ("floor", &[Kind::Burst, Kind::Spread, Kind::Rare]),
 ];
@@ -56,6 +59,8 @@ fn learning(kind: Kind) -> (u64, Span) {
     match kind {
         Kind::Switch => (3, Span(0)),
         Kind::Dormant => (10, Span(0)),
+        // Hours of the week are compared, and one week is no habit.
+        Kind::Silence => (50, Span(14 * 86_400)),
         _ => (50, Span(3 * 86_400)),
     }
 }
@@ -70,6 +75,9 @@ const FLOOR: u64 = 10;
 
 /// A sleep of which a quarterly task knows nothing.
 const AFTER: Span = Span(90 * 86_400);
+
+/// CloudTrail itself writes a digest every hour; two that are missing are no accident.
+const SILENT_AFTER: Span = Span(2 * 3_600);
 
 const EVENTS_MAX: u64 = 1_000_000;
 /// Values are kept to the hour, and what is forgotten within a day was never a habit.
@@ -111,7 +119,7 @@ pub(crate) fn parse(
     }
     let (events, age) = learn(section, kind, faults);
     let forget = forget(section, kind, age, faults);
-    let after = after(section, forget, faults);
+    let after = after(section, kind, forget, faults);
     let tolerate = tolerate(section, faults);
     let floor = floor(section, kind, faults);
     let is_learned = kind != Kind::Spread || section.get("learn").is_some();
@@ -207,9 +215,10 @@ fn forget(section: &Node, kind: Kind, age: Span, faults: &mut Faults) -> Span {
     forget
 }
 
-fn after(section: &Node, forget: Span, faults: &mut Faults) -> Span {
-    let Some(node) = section.get("after").filter(|n| !n.is_null()) else { return AFTER };
-    let Some(after) = span(node, faults) else { return AFTER };
+fn after(section: &Node, kind: Kind, forget: Span, faults: &mut Faults) -> Span {
+    let usual = if kind == Kind::Silence { SILENT_AFTER } else { AFTER };
+    let Some(node) = section.get("after").filter(|n| !n.is_null()) else { return usual };
+    let Some(after) = span(node, faults) else { return usual };
     if after >= forget {
         let message = format!("`after: {after}` is no sooner than it is forgotten, after {forget}");
         faults.error(node.place, message, "shorten it, or say a longer `forget`");

@@ -56,6 +56,7 @@ pub(crate) enum Kind {
     Burst,
     Spread,
     Rare,
+    Silence,
 }
 
 /// Where something is missing.
@@ -67,7 +68,7 @@ pub(crate) enum Side {
     Around,
 }
 
-const KINDS: [(&str, Kind); 15] = [
+const KINDS: [(&str, Kind); 16] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -83,6 +84,7 @@ const KINDS: [(&str, Kind); 15] = [
     ("burst", Kind::Burst),
     ("spread", Kind::Spread),
     ("rare", Kind::Rare),
+    ("silence", Kind::Silence),
 ];
 
 const SIDES: [(&str, Side); 3] = [("after", Side::After), ("before", Side::Before), ("around", Side::Around)];
@@ -109,7 +111,7 @@ impl Kind {
 
     /// Whether the window is as long as what is remembered, so that nobody says how long it is.
     fn has_no_timespan(self) -> bool {
-        matches!(self, Kind::NewValue | Kind::Dormant | Kind::Rare)
+        matches!(self, Kind::NewValue | Kind::Dormant | Kind::Rare | Kind::Silence)
     }
 
     pub(crate) fn needs_field(self) -> bool {

@@ -140,6 +140,13 @@ pub(crate) fn remembering() -> Arc<Catalog> {
             86_400,
             0.0,
         ),
+        remembers(
+            "r-silence",
+            CorrelationKind::Silence(learning(5), Span(3_600)),
+            each(&[1], &[]),
+            86_400,
+            0.0,
+        ),
         remembers("s-burst", CorrelationKind::Burst(pace(2)), each(&[0], &[]), 300, 0.0),
         remembers("t-spread", CorrelationKind::Spread(pace(2), true), each(&[1], &[2]), 300, 0.0),
         remembers("u-wide", CorrelationKind::Spread(pace(5), false), each(&[1], &[2]), 900, 0.0),

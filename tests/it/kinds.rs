@@ -1,0 +1,223 @@
+//! Behaviours that wait for time to decide: models that look through everything again, and documents from YAML to alert.
+
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use trailhound::alert::Alert;
+use trailhound::detect::catalog::{Base, Condition, Correlation, CorrelationKind, Learning};
+use trailhound::detect::window::pulse::Pulse;
+use trailhound::detect::window::{Aside, GRACE, Room, Window};
+use trailhound::time::{Span, Timestamp};
+
+use crate::correlations::{alerts, count_of, faults, over, record, rule};
+use crate::habits::asked;
+use crate::windows::turned;
+
+const HOUR: i64 = 3_600;
+const DAY: i64 = 86_400;
+
+/// What must be told of a key that spoke at these times, in a trail that spoke in these hours, judging each hour anew: (when, with
+/// which record, for how many hours).
+fn silences(
+    spoke: &[i64],
+    trail: &[bool],
+    learning: Learning,
+    after: i64,
+    limit: f64,
+) -> Vec<(i64, i64, f64)> {
+    let mut found: Vec<(i64, i64, f64)> = Vec::new();
+    for hour in 0..trail.len() as i64 {
+        let due = (hour + 1) * HOUR + GRACE.0;
+        let known: Vec<i64> = spoke.iter().copied().filter(|t| *t <= due).collect();
+        let Some(last) = known.last().copied() else { continue };
+        let is_heard = |h: &i64| trail[*h as usize];
+        let heard_between = |a: i64, b: i64| (a / HOUR + 1..b / HOUR).filter(is_heard).count();
+        let longest = known.windows(2).map(|w| heard_between(w[0], w[1])).max().unwrap_or(0);
+        if last / HOUR >= hour || !learning.is_over(known.len() as u64, last - known[0]) {
+            continue;
+        }
+        let silent: Vec<i64> = (last / HOUR + 1..=hour).filter(is_heard).collect();
+        let score: f64 = silent
+            .iter()
+            .map(|h| {
+                let weeks: Vec<i64> =
+                    (1..16).map(|w| h - w * 168).filter(|h| *h >= known[0] / HOUR).collect();
+                let k = weeks.iter().filter(|h| known.iter().any(|t| t / HOUR == **h)).count();
+                let share = (k as f64 - 0.5).max(0.0) / (weeks.len() as f64 + 0.5);
+                -(1.0 - share).log10()
+            })
+            .sum();
+        let is_long =
+            silent.len() as f64 >= (longest as f64 * 1.5).max((after as f64 / HOUR as f64).ceil()).max(1.0);
+        let is_told = found.last().is_some_and(|(_, told, _)| *told == last);
+        if is_long && (score * 100.0).round() / 100.0 >= limit && !is_told {
+            found.push((due, last, silent.len() as f64));
+        }
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn silences_are_those_that_judging_every_hour_anew_finds(
+        seed in any::<u64>(), events in 1u64..60, age in 0i64..20, after in 1i64..9, limit in 0u8..9,
+    ) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let learning = Learning { events, age: Span(age * DAY) };
+        let limit = f64::from(limit);
+        let condition = Condition { gte: Some(limit), ..Condition::default() };
+        let asked = Correlation {
+            bases: vec![Base::default()],
+            ..asked(CorrelationKind::Silence(learning, Span(after * HOUR)), 400 * DAY, condition)
+        };
+        // Some hours of the week are busy, some are not, and in some stretches nobody or only the key is silent.
+        let usual: Vec<f64> = (0..168).map(|_| [0.0, 0.6, 0.97, 1.0][random.random_range(0..4)]).collect();
+        let n_hours = random.random_range(200..1_400);
+        let (mut trail, mut spoke) = (vec![true; n_hours], Vec::new());
+        let mut hour = 0;
+        while hour < n_hours {
+            let quiet = random.random_range(1..60).min(n_hours - hour);
+            match random.random_range(0..40) {
+                0 => { trail[hour..hour + quiet].fill(false); hour += quiet; continue; }
+                1 => { hour += quiet; continue; }
+                _ => {}
+            }
+            if random.random_bool(usual[hour % 168]) {
+                let mut times: Vec<i64> =
+                    (0..random.random_range(1..4)).map(|_| hour as i64 * HOUR + random.random_range(0..HOUR)).collect();
+                times.sort_unstable();
+                spoke.extend(times);
+            }
+            hour += 1;
+        }
+        let mut pulse = Pulse::default();
+        (0..n_hours).filter(|h| trail[*h]).for_each(|h| pulse.beat(Timestamp(h as i64 * HOUR)));
+        let mut window = Window::new(1, Room::Habits, &asked);
+        let mut found = Vec::new();
+        let settle = |window: &mut Window, to: i64, found: &mut Vec<_>| {
+            for (turned, told) in window.settle(Timestamp(to), &asked, &pulse) {
+                found.push((turned.turn.0, turned.event.time.0, told.habit.unwrap().found));
+            }
+        };
+        for (i, time) in spoke.iter().enumerate() {
+            settle(&mut window, *time, &mut found);
+            let aside = Aside { peers: None, pulse: &pulse };
+            window.observe(&turned(i as u32, *time, *time), &Base::default(), &asked, aside);
+            if i % 5 == 0 {
+                // Whether time passes in one step or in many does not show.
+                settle(&mut window, time + random.random_range(0..20 * HOUR).min(spoke.get(i + 1).map_or(0, |n| n - time)), &mut found);
+            }
+        }
+        settle(&mut window, n_hours as i64 * HOUR + GRACE.0 + 1, &mut found);
+        prop_assert_eq!(found, silences(&spoke, &trail, learning, after * HOUR, limit));
+    }
+}
+
+/// A call in an account.
+fn call(time: i64, account: &str, region: &str) -> Value {
+    let id = format!("{time:09}-{account}-{region}");
+    record(
+        time,
+        json!({"eventName": "AssumeRole", "recipientAccountId": account, "awsRegion": region, "eventID": id}),
+    )
+}
+
+/// An hourly call for some hours.
+fn hourly(hours: std::ops::Range<i64>, account: &str) -> impl Iterator<Item = Value> {
+    hours.map(move |hour| call(hour * HOUR + 600, account, "eu-west-1"))
+}
+
+const ONE: &str = "111122223333";
+const TWO: &str = "888877776666";
+
+fn silent_account(more: &str) -> String {
+    rule("spoke", "AssumeRole")
+        + &over("silent", "silence", "spoke", &format!("  group-by: [trail.account]\n{more}"))
+}
+
+fn told(text: &str, records: impl Iterator<Item = Value>) -> Vec<Alert> {
+    let mut records: Vec<Value> = records.collect();
+    records.sort_by_key(|r| r["eventTime"].to_string());
+    alerts(text, records)
+}
+
+#[test]
+fn an_account_that_falls_silent_while_another_speaks_is_told_once_and_what_is_usual() {
+    let silent = hourly(0..500, ONE).chain(hourly(0..560, TWO));
+    let found = told(&silent_account(""), silent);
+    assert_eq!(count_of(&found, "silent"), 1, "{found:?}");
+    let alert = &found[0];
+    assert_eq!(
+        alert.reasons[0],
+        "trail.account \"111122223333\" has fallen silent: nothing of \"spoke title\" in 13 hours in which the rest of the trail \
+         spoke, last at 2026-01-21T19:10:00Z; 500 findings since 2026-01-01T00:10:00Z were at most 0 such hours apart; so long a \
+         silence at these hours comes by chance once in 10^6.49, condition >= 6"
+    );
+    assert_eq!(
+        (alert.principal.id.as_str(), alert.principal.kind.as_str()),
+        ("acct:111122223333", "account")
+    );
+    assert_eq!(alert.baseline["silent_hours"], json!(13));
+    assert_eq!(alert.baseline["longest_silent_hours"], json!(0));
+}
+
+#[test]
+fn nobody_is_silent_because_the_archive_ends_or_the_whole_trail_is_silent() {
+    let ends = hourly(0..500, ONE).chain(hourly(0..500, TWO));
+    assert!(told(&silent_account(""), ends).is_empty(), "the archive ends for all");
+    let outage = hourly(0..500, ONE)
+        .chain(hourly(600..700, ONE))
+        .chain(hourly(0..500, TWO))
+        .chain(hourly(601..700, TWO));
+    assert!(told(&silent_account(""), outage).is_empty(), "nothing was delivered for four days");
+    assert!(told(&silent_account(""), hourly(0..500, ONE)).is_empty(), "a trail of one account");
+}
+
+#[test]
+fn hours_at_which_it_never_speaks_are_no_silence_and_a_young_key_says_nothing() {
+    let office = |hours: std::ops::Range<i64>| {
+        hourly(hours, ONE).filter(|r| {
+            let time = Timestamp::parse(r["eventTime"].as_str().unwrap()).unwrap().0;
+            (8..18).contains(&(time / HOUR % 24)) && time / DAY % 7 < 5
+        })
+    };
+    let weeks = 24 * 7 * 9;
+    let steady = || hourly(0..weeks + 400, TWO);
+    assert!(told(&silent_account(""), office(0..weeks + 400).chain(steady())).is_empty());
+    let gone = told(&silent_account(""), office(0..weeks).chain(steady()));
+    assert_eq!(count_of(&gone, "silent"), 1);
+    let young = hourly(0..300, ONE).chain(hourly(0..500, TWO));
+    assert!(told(&silent_account(""), young).is_empty(), "two weeks are not over");
+    let soon = told(
+        &silent_account("  learn: {events: 50, age: 7d}\n  after: 30h\n  condition: {gte: 1}\n"),
+        hourly(0..300, ONE).chain(hourly(0..500, TWO)),
+    );
+    assert_eq!(soon[0].baseline["silent_hours"], json!(30), "not before `after`");
+}
+
+#[test]
+fn who_speaks_again_may_fall_silent_again_but_then_for_longer() {
+    let again = |second: i64| {
+        let first = hourly(0..500, ONE).chain(hourly(530..800, ONE));
+        told(&silent_account(""), first.chain(hourly(800 + second..900, ONE)).chain(hourly(0..900, TWO)))
+    };
+    assert_eq!(count_of(&again(30), "silent"), 1, "29 hours were seen before");
+    assert_eq!(count_of(&again(60), "silent"), 2);
+}
+
+#[test]
+fn what_is_wrong_with_a_silence_is_said() {
+    let text = silent_account("  timespan: 1h\n  field: awsRegion\n  after: 90d\n  floor: 3\n");
+    let found = faults(&text);
+    for part in [
+        "`timespan` means nothing in `silence`",
+        "`field` means nothing in `silence`",
+        "`after: 90d` is no sooner than it is forgotten",
+        "`floor` means nothing in `silence`",
+    ] {
+        assert!(found.iter().any(|fault| fault.contains(part)), "{part}: {found:?}");
+    }
+}
