@@ -257,6 +257,10 @@ pub enum CorrelationKind {
     Rare(Pace),
     /// Whether its key has not spoken for at least so long, where it usually does.
     Silence(Learning, Span),
+    /// Whether its key leaves the way that it always goes; where `floor` do so at once, one speaks for all.
+    Bypass(Pace),
+    /// Whether nobody could have come so far so fast; less than `floor` kilometres are not far.
+    Travel(Pace),
 }
 
 impl CorrelationKind {
@@ -271,6 +275,8 @@ impl CorrelationKind {
                 | CorrelationKind::Spread(..)
                 | CorrelationKind::Rare(_)
                 | CorrelationKind::Silence(..)
+                | CorrelationKind::Bypass(_)
+                | CorrelationKind::Travel(_)
         )
     }
 }

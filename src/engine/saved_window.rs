@@ -8,7 +8,7 @@ use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
 use super::saved_habit::{SavedHabit, SavedPlaces, SavedRhythm, SavedShares, SavedValues};
 use super::saved_link::SavedStanding;
-use super::saved_wait::SavedSilence;
+use super::saved_wait::{SavedSilence, SavedTravel, SavedWays};
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
@@ -76,6 +76,8 @@ enum SavedState {
     Spread(Box<SavedState>, SavedRhythm),
     Group(SavedShares),
     Silence(Box<SavedSilence>),
+    Ways(SavedWays),
+    Travel(SavedTravel),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,6 +165,8 @@ impl SavedState {
             }
             State::Group(group) => SavedState::Group(SavedShares::of(group)),
             State::Silence(silence) => SavedState::Silence(Box::new(SavedSilence::of(silence, catalog))),
+            State::Ways(ways) => SavedState::Ways(SavedWays::of(ways, catalog)),
+            State::Travel(travel) => SavedState::Travel(SavedTravel::of(travel)),
             State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
             State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
             State::Slumber(Slumber { first, last, n, longest }) => {
@@ -217,6 +221,8 @@ impl SavedState {
             }
             SavedState::Group(saved) => State::Group(Box::new(saved.into_group())),
             SavedState::Silence(saved) => State::Silence(Box::new(saved.into_silence(translation))),
+            SavedState::Ways(saved) => State::Ways(Box::new(saved.into_ways(translation))),
+            SavedState::Travel(saved) => State::Travel(Box::new(saved.into_travel())),
             SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
             SavedState::Places(saved) => State::Places(saved.into_places()),
             SavedState::Slumber(first, last, n, longest) => State::Slumber(Slumber {

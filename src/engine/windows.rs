@@ -244,7 +244,7 @@ fn route(findings: &[Finding], round: u8, desk: &Desk<'_>) -> Vec<(u128, Heard)>
                 let heard = Heard { event: finding.event, listener: *listener, peers: None };
                 let whole = |slots| whole_key("own", listener.correlation, slots, event, desk.wiring);
                 let key = heard.asked(desk).and_then(|(asked, base)| match asked.kind {
-                    CorrelationKind::Rare(_) => whole(&base.peers),
+                    CorrelationKind::Rare(_) | CorrelationKind::Bypass(_) => whole(&base.peers),
                     kind if kind.is_behaviour() => whole(&base.group_by),
                     _ => Some(window_key(listener.correlation, base, event, desk.wiring)),
                 });

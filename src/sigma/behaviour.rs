@@ -40,18 +40,18 @@ pub(crate) struct Tolerate {
 }
 
 /// The keys that only behaviours have, and in which of them they mean something.
-const MEANT: [(&str, &[Kind]); 7] = [
-    ("field", &[Kind::NewValue, Kind::Switch, Kind::Spread, Kind::Rare]),
-    (
-        "learn",
-        &[Kind::NewValue, Kind::Switch, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare, Kind::Silence],
-    ),
-    ("forget", &[Kind::NewValue, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare, Kind::Silence]),
-    ("peers", &[Kind::NewValue, Kind::Rare]),
-    ("after", &[Kind::Dormant, Kind::Silence]),
-    ("tolerate", &[Kind::NewValue, Kind::Switch]),
-    ("floor", &[Kind::Burst, Kind::Spread, Kind::Rare]),
-];
+const MEANT: [(&str, &[Kind]); 7] = {
+    use Kind::{Burst, Bypass, Dormant, NewValue, Rare, Silence, Spread, Switch, Travel};
+    [
+        ("field", &[NewValue, Switch, Spread, Rare, Bypass, Travel]),
+        ("learn", &[NewValue, Switch, Dormant, Burst, Spread, Rare, Silence, Bypass, Travel]),
+        ("forget", &[NewValue, Dormant, Burst, Spread, Rare, Silence, Bypass, Travel]),
+        ("peers", &[NewValue, Rare, Bypass]),
+        ("after", &[Dormant, Silence]),
+        ("tolerate", &[NewValue, Switch]),
+        ("floor", &[Burst, Spread, Rare, Bypass, Travel]),
+    ]
+};
 
 /// When learning ends where that is not written. Of values after 50 records in 3 days: what the vendors use lies between 16
 /// records and 30 days, and a busy first hour is not a habit. A place is home, and a key alive, sooner.
@@ -61,17 +61,33 @@ fn learning(kind: Kind) -> (u64, Span) {
         Kind::Dormant => (10, Span(0)),
         // Hours of the week are compared, and one week is no habit.
         Kind::Silence => (50, Span(14 * 86_400)),
+        // Who always goes one way has done so for a while.
+        Kind::Bypass => (200, Span(7 * 86_400)),
+        Kind::Travel => (1, Span(86_400)),
         _ => (50, Span(3 * 86_400)),
     }
 }
 
-/// A quarter: what a quarterly task uses is not new each time. Who sleeps is known for longer than the longest sleep.
+/// A quarter: what a quarterly task uses is not new each time. Who sleeps is known for longer than the longest sleep, and where
+/// somebody went a month ago says nothing (Datadog's number).
 fn forgetting(kind: Kind) -> Span {
-    Span(86_400 * if kind == Kind::Dormant { 400 } else { 90 })
+    let days = match kind {
+        Kind::Dormant => 400,
+        Kind::Travel => 30,
+        _ => 90,
+    };
+    Span(86_400 * days)
 }
 
-/// What bursts have in common that were attacks: ten refused calls, ten secrets.
-const FLOOR: u64 = 10;
+/// What bursts have in common that were attacks: ten refused calls, ten secrets. Five who leave their way together are no
+/// attack, and less than 500 km are within the error of the databases (Datadog's number).
+fn floor_of(kind: Kind) -> u64 {
+    match kind {
+        Kind::Bypass => 5,
+        Kind::Travel => 500,
+        _ => 10,
+    }
+}
 
 /// A sleep of which a quarterly task knows nothing.
 const AFTER: Span = Span(90 * 86_400);
@@ -128,7 +144,7 @@ pub(crate) fn parse(
         faults.error(node.place, message, "write `floor`, or `learn`");
     }
     let peers = texts(section.get("peers"), faults);
-    if peers.is_empty() && kind == Kind::Rare {
+    if peers.is_empty() && matches!(kind, Kind::Rare | Kind::Bypass) {
         let remedy = "say among whom, such as `peers: [trail.account]`";
         faults.error(section.place, "`peers` is missing", remedy);
     }
@@ -231,7 +247,7 @@ fn floor(section: &Node, kind: Kind, faults: &mut Faults) -> u64 {
         if kind == Kind::Spread {
             faults.error(section.place, "`floor` is missing", "say how many are many, such as `floor: 10`");
         }
-        return FLOOR;
+        return floor_of(kind);
     };
     let text = node.text().unwrap_or("");
     let found = text.parse::<u64>().ok().filter(|n| (1..=EVENTS_MAX).contains(n));
@@ -239,7 +255,7 @@ fn floor(section: &Node, kind: Kind, faults: &mut Faults) -> u64 {
         let message = format!("`{}` is no floor", crate::inert::plain(text));
         faults.error(node.place, message, format!("write a whole number from 1 to {EVENTS_MAX}"));
     }
-    found.unwrap_or(FLOOR)
+    found.unwrap_or(floor_of(kind))
 }
 
 /// Reads what counts as one place: `ipv4/24`, `ipv6/48`; or as none: `private`, `aws_services`.

@@ -57,6 +57,8 @@ pub(crate) enum Kind {
     Spread,
     Rare,
     Silence,
+    Bypass,
+    Travel,
 }
 
 /// Where something is missing.
@@ -68,7 +70,7 @@ pub(crate) enum Side {
     Around,
 }
 
-const KINDS: [(&str, Kind); 16] = [
+const KINDS: [(&str, Kind); 18] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -85,6 +87,8 @@ const KINDS: [(&str, Kind); 16] = [
     ("spread", Kind::Spread),
     ("rare", Kind::Rare),
     ("silence", Kind::Silence),
+    ("bypass", Kind::Bypass),
+    ("travel", Kind::Travel),
 ];
 
 const SIDES: [(&str, Side); 3] = [("after", Side::After), ("before", Side::Before), ("around", Side::Around)];
@@ -111,7 +115,8 @@ impl Kind {
 
     /// Whether the window is as long as what is remembered, so that nobody says how long it is.
     fn has_no_timespan(self) -> bool {
-        matches!(self, Kind::NewValue | Kind::Dormant | Kind::Rare | Kind::Silence)
+        use Kind::{Bypass, Dormant, NewValue, Rare, Silence, Travel};
+        matches!(self, NewValue | Dormant | Rare | Silence | Bypass | Travel)
     }
 
     pub(crate) fn needs_field(self) -> bool {

@@ -147,6 +147,13 @@ pub(crate) fn remembering() -> Arc<Catalog> {
             86_400,
             0.0,
         ),
+        remembers(
+            "r-way",
+            CorrelationKind::Bypass(Pace { floor: 4, ..pace(4) }),
+            vec![Base { peers: vec![1], ..of_role(RULE, 0, &[0], &[2]) }],
+            86_400,
+            0.0,
+        ),
         remembers("s-burst", CorrelationKind::Burst(pace(2)), each(&[0], &[]), 300, 0.0),
         remembers("t-spread", CorrelationKind::Spread(pace(2), true), each(&[1], &[2]), 300, 0.0),
         remembers("u-wide", CorrelationKind::Spread(pace(5), false), each(&[1], &[2]), 900, 0.0),

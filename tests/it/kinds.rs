@@ -5,9 +5,11 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use trailhound::alert::Alert;
-use trailhound::detect::catalog::{Base, Condition, Correlation, CorrelationKind, Learning};
+use trailhound::detect::catalog::{Base, Condition, Correlation, CorrelationKind, Learning, Pace};
+use trailhound::detect::window::bypass::Ways;
 use trailhound::detect::window::pulse::Pulse;
-use trailhound::detect::window::{Aside, GRACE, Room, Window};
+use trailhound::detect::window::travel::{Place, STAYS_MAX, Travel};
+use trailhound::detect::window::{Aside, GRACE, Room, Sight, Window};
 use trailhound::time::{Span, Timestamp};
 
 use crate::correlations::{alerts, count_of, faults, over, record, rule};
@@ -219,5 +221,205 @@ fn what_is_wrong_with_a_silence_is_said() {
         "`floor` means nothing in `silence`",
     ] {
         assert!(found.iter().any(|fault| fault.contains(part)), "{part}: {found:?}");
+    }
+}
+
+/// Who must be told to have left their way, and with how many, by looking at all records again: (when, with which record, how many).
+fn departures(
+    seen: &[(i64, u64, bool)],
+    learning: Learning,
+    limit: f64,
+    floor: usize,
+) -> Vec<(i64, i64, u64)> {
+    let mut left: Vec<(i64, u64)> = Vec::new();
+    for (i, (time, who, is_usual)) in seen.iter().enumerate() {
+        let mine: Vec<&(i64, u64, bool)> = seen[..i].iter().filter(|(_, w, _)| w == who).collect();
+        let Some(first) = mine.first() else { continue };
+        let n_off = mine.iter().filter(|m| !m.2).count();
+        let bits = ((mine.len() as f64 + 2.0) / (n_off as f64 + 1.0)).log2();
+        let bits = (bits * 100.0).round() / 100.0;
+        let told = left.iter().rev().find(|(_, w)| w == who).map(|(t, _)| *t);
+        let n_back = told.map(|told| mine.iter().filter(|m| m.0 > told && m.2).count() as u64);
+        let may_speak = n_back.is_none_or(|n| n >= learning.events);
+        if !is_usual && learning.is_over(mine.len() as u64, time - first.0) && bits >= limit && may_speak {
+            left.push((*time, *who));
+        }
+    }
+    let mut spoke: Vec<i64> = Vec::new();
+    let mut found = Vec::new();
+    for (time, _) in &left {
+        let mut crowd: Vec<u64> =
+            left.iter().filter(|(t, _)| (t - time).abs() < GRACE.0).map(|(_, w)| *w).collect();
+        crowd.sort_unstable();
+        crowd.dedup();
+        if crowd.len() < floor {
+            found.push((time + GRACE.0, *time, 1));
+        } else if !spoke.iter().any(|t| (t - time).abs() < GRACE.0) {
+            spoke.push(*time);
+            found.push((time + GRACE.0, *time, crowd.len() as u64));
+        }
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn those_who_leave_their_way_are_those_that_looking_at_all_finds(
+        seed in any::<u64>(), events in 1u64..12, age in 0i64..4, limit in 0u8..4, floor in 2u64..5,
+    ) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let learning = Learning { events, age: Span(age * HOUR) };
+        let limit = f64::from(limit);
+        let pace = Pace { floor, learning, forget: Span(90 * DAY) };
+        let condition = Condition { gte: Some(limit), ..Condition::default() };
+        let asked = asked(CorrelationKind::Bypass(pace), 90 * DAY, condition);
+        let (mut ways, mut found, mut seen, mut time) = (Ways::default(), Vec::new(), Vec::new(), 0);
+        let mut settle = |ways: &mut Ways, to: i64| {
+            for (turned, told) in ways.settle(Timestamp(to), &asked) {
+                found.push((turned.turn.0, turned.event.time.0, told.habit.unwrap().n_values));
+            }
+        };
+        for i in 0..400u32 {
+            // Distinct seconds, so that the order of two is known.
+            time += random.random_range(1..400);
+            let who = random.random_range(0..6u64);
+            let is_usual = random.random_bool(0.9) && i % 97 > 8;
+            settle(&mut ways, time);
+            ways.observe(&turned(i, time, time), (who, "who"), is_usual, &asked);
+            seen.push((time, who, is_usual));
+        }
+        settle(&mut ways, i64::MAX);
+        prop_assert_eq!(found, departures(&seen, learning, limit, floor as usize));
+    }
+
+    #[test]
+    fn flights_are_those_that_looking_at_all_finds(
+        seen in crate::habits::times(60, 4 * HOUR), events in 1u64..6, age in 0i64..3, limit in 0i64..1_500, floor in 0u64..3_000,
+    ) {
+        const PLACES: [&str; 6] =
+            ["47.37,8.54", "40.71,-74.01", "-33.87,151.21", "47.99,7.84", "51.51,-0.12", "35.68,139.69"];
+        let learning = Learning { events, age: Span(age * DAY) };
+        let pace = Pace { floor, learning, forget: Span(30 * DAY) };
+        let asked = asked(CorrelationKind::Travel(pace), 30 * DAY, Condition { gt: Some(limit as f64), ..Condition::default() });
+        let seen: Vec<(i64, usize)> = seen.into_iter().map(|(t, v)| (t, usize::from(v % 7 * (v % 3)) % 6)).collect();
+        prop_assume!(seen.windows(2).all(|w| w[1].0 - w[0].0 < 30 * DAY));
+        let mut travel = Travel::default();
+        let mut pairs: Vec<(usize, usize, i64)> = Vec::new();
+        for (i, (time, place)) in seen.iter().enumerate() {
+            let sight = Sight { time: *time, hash: *place as u64, text: PLACES[*place].into() };
+            let found = travel.observe(&sight, pace, &asked).map(|d| d.measure);
+            // Runs of sights at one place, of those that did not come late.
+            let mut runs: Vec<(usize, i64, i64)> = Vec::new();
+            for (t, p) in &seen[..i] {
+                match runs.last_mut() {
+                    Some(last) if *t < last.2 => {}
+                    Some(last) if last.0 == *p => last.2 = *t,
+                    _ => runs.push((*p, *t, *t)),
+                }
+            }
+            let flights = runs.iter().rev().take(STAYS_MAX).rev().filter(|run| run.0 != *place).map(|(from, first, last)| {
+                let gap = (first - time).max(time - last).max(1);
+                let km = Place::parse(PLACES[*from]).unwrap().kilometres(Place::parse(PLACES[*place]).unwrap());
+                (*from, km, (km * 3_600.0 / gap as f64).round())
+            });
+            let too_fast: Vec<(usize, f64, f64)> = flights.filter(|f| f.1 >= floor as f64 && f.2 > limit as f64).collect();
+            let top = too_fast.iter().map(|f| f.2).fold(None, |a: Option<f64>, b| Some(a.map_or(b, |a| a.max(b))));
+            let from = too_fast.iter().find(|f| Some(f.2) == top).map(|f| f.0);
+            pairs.retain(|(.., last)| time - last <= 30 * DAY);
+            let expected = from.and_then(|from| {
+                let pair = (from.min(*place), from.max(*place));
+                let known = pairs.iter_mut().find(|(a, b, _)| (*a, *b) == pair);
+                let is_new = known.is_none();
+                match known {
+                    Some(known) => known.2 = known.2.max(*time),
+                    None => pairs.push((pair.0, pair.1, *time)),
+                }
+                let first = seen[..i].iter().map(|(t, _)| *t).min()?;
+                (is_new && learning.is_over(i as u64, time - first)).then_some(top?)
+            });
+            prop_assert_eq!(found, expected, "record {}", i);
+        }
+    }
+}
+
+/// A secret that is read, by somebody, through the endpoint or not.
+fn secret(time: i64, who: &str, endpoint: bool) -> Value {
+    let identity = json!({
+        "type": "IAMUser", "principalId": format!("AIDA{who}"), "accountId": ONE, "userName": who,
+        "arn": format!("arn:aws:iam::{ONE}:user/{who}"),
+    });
+    let mut call = record(
+        time,
+        json!({"eventName": "GetSecretValue", "userIdentity": identity, "eventID": format!("{time:09}-{who}")}),
+    );
+    if endpoint {
+        call["vpcEndpointId"] = json!("vpce-0abc1234");
+    }
+    call
+}
+
+fn habit_of(who: &'static str) -> impl Iterator<Item = Value> {
+    (0..60).map(move |i| secret(i * HOUR, who, true))
+}
+
+fn bypass() -> String {
+    rule("read", "GetSecretValue")
+        + &over(
+            "left",
+            "bypass",
+            "read",
+            "  group-by: [trail.principal]\n  peers: [trail.account]\n  field: trail.via_vpce\n  learn: {events: 50, age: 1d}\n  floor: 3\n  condition: {gte: 5}\n",
+        )
+}
+
+#[test]
+fn one_who_leaves_the_endpoint_is_told_and_many_at_once_are_told_once() {
+    let later = 60 * HOUR;
+    let clock = || [secret(later + HOUR, "zoe", true)].into_iter();
+    let left = |who: &'static str, after: i64| secret(later + after, who, false);
+    let found = told(&bypass(), habit_of("ann").chain([left("ann", 0), left("ann", 60)]).chain(clock()));
+    assert_eq!(count_of(&found, "left"), 1, "told once: {found:?}");
+    assert_eq!(
+        found[0].reasons[0],
+        "trail.principal \"AIDAann\" left its way: trail.via_vpce was true in 60 of 60 findings of \"read title\" since \
+         2026-01-01T00:00:00Z, last at 2026-01-03T11:00:00Z; surprise 5.95 bits, condition >= 5"
+    );
+    let all = || habit_of("ann").chain(habit_of("ben")).chain(habit_of("cho"));
+    let two = told(&bypass(), all().chain([left("ann", 0), left("ben", 60)]).chain(clock()));
+    assert_eq!(count_of(&two, "left"), 2);
+    let three =
+        told(&bypass(), all().chain([left("ann", 0), left("ben", 60), left("cho", 899)]).chain(clock()));
+    assert_eq!(count_of(&three, "left"), 1, "an outage is one");
+    assert!(three[0].reasons[0].ends_with(
+        "; 3 of the same trail.account did so at once, so that a way that is closed is likelier than one who leaves it"
+    ));
+    let apart =
+        told(&bypass(), all().chain([left("ann", 0), left("ben", 60), left("cho", 960)]).chain(clock()));
+    assert_eq!(count_of(&apart, "left"), 3);
+    let undecided = told(&bypass(), habit_of("ann").chain([left("ann", 0)]));
+    assert!(undecided.is_empty(), "others may still leave");
+    let young = told(&bypass(), habit_of("ann").take(40).chain([left("ann", 0)]).chain(clock()));
+    assert!(young.is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_a_way_or_a_flight_is_said() {
+    let bypass =
+        rule("a", "A") + &over("b", "bypass", "a", "  group-by: [trail.principal]\n  timespan: 1h\n");
+    let travel = rule("a", "A")
+        + &over("b", "travel", "a", "  group-by: [trail.principal]\n  peers: [trail.account]\n  after: 3d\n");
+    for (text, parts) in [
+        (bypass, ["`timespan` means nothing in `bypass`", "`field` is missing", "`peers` is missing"]),
+        (
+            travel,
+            ["`peers` means nothing in `travel`", "`field` is missing", "`after` means nothing in `travel`"],
+        ),
+    ] {
+        let found = faults(&text);
+        for part in parts {
+            assert!(found.iter().any(|fault| fault.contains(part)), "{part}: {found:?}");
+        }
     }
 }

@@ -13,6 +13,7 @@ mod engine_world;
 mod habits;
 mod kinds;
 mod lineage;
+mod places;
 mod quality;
 mod record;
 mod replay;

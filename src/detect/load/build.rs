@@ -168,6 +168,8 @@ fn kind(written: &correlation::Correlation) -> CorrelationKind {
             let after = written.behaviour.as_ref().map_or(Span(0), |behaviour| behaviour.after);
             CorrelationKind::Silence(learning, after)
         }
+        Kind::Bypass => CorrelationKind::Bypass(pace(written, learning)),
+        Kind::Travel => CorrelationKind::Travel(pace(written, learning)),
         Kind::Burst => CorrelationKind::Burst(pace(written, learning)),
         Kind::Spread => {
             let is_learned = written.behaviour.as_ref().is_some_and(|behaviour| behaviour.is_learned);
@@ -204,6 +206,12 @@ const RARE: f64 = 3.0;
 /// One in a million: what two thousand accounts and regions reach by chance once in a month or two.
 const SILENCE: f64 = 6.0;
 
+/// What somebody did in fewer than one of fifty cases is not their way.
+const WAY: f64 = 5.64;
+
+/// No airliner flies faster, in km/h; Datadog's number.
+const SPEED: f64 = 1_000.0;
+
 /// Where nothing else is written, all rules must meet, and what is unusual must be far from usual.
 fn condition(written: &correlation::Correlation, n_roles: u16) -> Condition {
     let correlation::Bounds { gt, gte, lt, lte, eq, neq } = written.asked.bounds;
@@ -214,6 +222,8 @@ fn condition(written: &correlation::Correlation, n_roles: u16) -> Condition {
     let usual = match written.kind {
         Kind::Rare => RARE,
         Kind::Silence => SILENCE,
+        Kind::Bypass => WAY,
+        Kind::Travel => SPEED,
         Kind::Burst | Kind::Spread => SCORE,
         _ => return condition,
     };
@@ -232,6 +242,7 @@ fn waits(entries: &[Entry], links: &Links) -> BTreeMap<usize, (Span, Span)> {
             below.filter_map(|tie| waits.get(&tie.base)).map(|(_, wait)| *wait).max().unwrap_or_default();
         let own = match written.kind {
             Kind::Absence => wait_of(written.timespan, side(written.side)),
+            Kind::Bypass => GRACE,
             Kind::Silence => Span(written.timespan.0.saturating_add(GRACE.0)),
             _ => Span(0),
         };

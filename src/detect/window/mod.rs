@@ -13,6 +13,7 @@
 
 pub mod absence;
 pub mod burst;
+pub mod bypass;
 pub mod count;
 pub mod distinct;
 pub mod meeting;
@@ -30,6 +31,7 @@ pub mod switch;
 pub mod tail;
 pub mod times;
 pub mod total;
+pub mod travel;
 pub mod witness;
 
 use super::catalog::{Base, Correlation, CorrelationKind};
@@ -171,6 +173,7 @@ impl Window {
         match &self.state {
             State::Absence(window) => window.due(),
             State::Silence(silence) => silence.due(),
+            State::Ways(ways) => ways.due(),
             _ => None,
         }
     }
@@ -179,6 +182,7 @@ impl Window {
     pub fn take_passed_over(&mut self) -> u64 {
         match &mut self.state {
             State::Absence(window) => window.take_passed_over(),
+            State::Ways(ways) => std::mem::take(&mut ways.passed_over),
             _ => 0,
         }
     }
@@ -189,6 +193,7 @@ impl Window {
             State::Values(habit) => habit.take_pushed_out(),
             State::Places(places) => places.take_pushed_out(),
             State::Group(group) => std::mem::take(&mut group.pushed_out),
+            State::Ways(ways) => std::mem::take(&mut ways.pushed_out),
             _ => 0,
         }
     }
@@ -198,6 +203,7 @@ impl Window {
         match &mut self.state {
             State::Absence(window) => window.settle(turn, asked),
             State::Silence(silence) => silence.settle(turn, asked, pulse).into_iter().collect(),
+            State::Ways(ways) => ways.settle(turn, asked),
             _ => Vec::new(),
         }
     }

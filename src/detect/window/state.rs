@@ -2,6 +2,7 @@
 
 use super::absence::AbsenceWindow;
 use super::burst::Burst;
+use super::bypass::Ways;
 use super::count::CountWindow;
 use super::distinct::DistinctWindow;
 use super::meeting::MeetingWindow;
@@ -14,6 +15,7 @@ use super::slumber::{self, Slumber};
 use super::spread::Spread;
 use super::switch::{self, Places};
 use super::total::TotalWindow;
+use super::travel::Travel;
 use super::{Aside, Decision};
 use crate::detect::catalog::{Base, Correlation, CorrelationKind};
 use crate::detect::finding::Turned;
@@ -50,6 +52,10 @@ pub enum State {
     Group(Box<rare::Group>),
     /// When a key usually speaks, and how long it has not.
     Silence(Box<Silence>),
+    /// Which way the keys of a group usually go.
+    Ways(Box<Ways>),
+    /// Where a key was.
+    Travel(Box<Travel>),
 }
 
 impl State {
@@ -73,6 +79,8 @@ impl State {
             CorrelationKind::Spread(..) => State::Spread(Box::default()),
             CorrelationKind::Rare(_) => State::Group(Box::default()),
             CorrelationKind::Silence(..) => State::Silence(Box::default()),
+            CorrelationKind::Bypass(_) => State::Ways(Box::default()),
+            CorrelationKind::Travel(_) => State::Travel(Box::default()),
         }
     }
 
@@ -129,14 +137,26 @@ impl State {
             }
             State::Group(group) => {
                 let CorrelationKind::Rare(pace) = asked.kind else { return None };
-                let member: Option<Vec<&str>> =
-                    base.group_by.iter().map(|slot| event.captured(*slot)).collect();
-                let member = hash::stable64_of(&member?);
-                group.observe(member, &sight_of(turned, base, |text| Some(text.into()))?, pace, asked)
+                group.observe(
+                    member_of(event, base)?,
+                    &sight_of(turned, base, |text| Some(text.into()))?,
+                    pace,
+                    asked,
+                )
             }
             State::Slumber(slumber) => {
                 let CorrelationKind::Dormant(learning, after) = asked.kind else { return None };
                 slumber.observe(believed(turned), &name_of(event, base), learning, after, asked)
+            }
+            State::Ways(ways) => {
+                let is_usual = event.captured(*base.fields.first()?)? == "true";
+                let member = (member_of(event, base)?, name_of(event, base));
+                ways.observe(turned, (member.0, &member.1), is_usual, asked);
+                None
+            }
+            State::Travel(travel) => {
+                let CorrelationKind::Travel(pace) = asked.kind else { return None };
+                travel.observe(&sight_of(turned, base, |text| Some(text.into()))?, pace, asked)
             }
             State::Silence(silence) => {
                 silence.observe(turned, &name_of(event, base), asked, aside.pulse);
@@ -158,8 +178,8 @@ impl State {
             State::Burst(burst) => burst.count.forget(horizon),
             State::Spread(spread) => spread.distinct.forget(horizon, asked.timespan),
             // Habits forget when they are asked, in the time of what is asked.
-            State::Values(_) | State::Places(_) | State::Slumber(_) | State::Group(_) | State::Silence(_) => {
-            }
+            State::Values(_) | State::Places(_) | State::Slumber(_) | State::Group(_) => {}
+            State::Silence(_) | State::Ways(_) | State::Travel(_) => {}
         }
     }
 
@@ -178,6 +198,8 @@ impl State {
             State::Spread(spread) => spread.weight(),
             State::Group(group) => group.weight(),
             State::Silence(silence) => silence.weight(),
+            State::Ways(ways) => ways.weight(),
+            State::Travel(travel) => travel.weight(),
         }
     }
 
@@ -188,12 +210,19 @@ impl State {
             | State::Values(_)
             | State::Slumber(_)
             | State::Group(_)
-            | State::Silence(_) => None,
+            | State::Silence(_)
+            | State::Ways(_) => None,
             // Of each of two places at least one.
-            State::Places(_) => Some(u16::from(decision.is_some())),
+            State::Places(_) | State::Travel(_) => Some(u16::from(decision.is_some())),
             _ => Some(base.role),
         }
     }
+}
+
+/// The key of a record among its peers. `None`: it lacks a part of it, and is nobody's.
+fn member_of(event: &Event, base: &Base) -> Option<u64> {
+    let parts: Option<Vec<&str>> = base.group_by.iter().map(|slot| event.captured(*slot)).collect();
+    parts.map(|parts| hash::stable64_of(&parts))
 }
 
 /// The key of a record, as it is told.
