@@ -11,6 +11,7 @@ mod engine_memory;
 mod engine_state;
 mod engine_world;
 mod habits;
+mod hostile;
 mod kinds;
 mod lineage;
 mod places;
