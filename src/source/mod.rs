@@ -5,6 +5,7 @@
 //!
 //! What cannot be opened is a number in the summary ([`Missed`]), never a reason to stop.
 
+pub mod delivery;
 pub mod load;
 pub mod peek;
 pub mod pipe;

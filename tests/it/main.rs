@@ -22,4 +22,5 @@ mod sigma;
 mod sink;
 mod synth;
 mod tidy;
+mod watch;
 mod windows;

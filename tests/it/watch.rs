@@ -1,0 +1,3 @@
+//! The daemon: how sources feed it, and what it promises.
+
+mod delivery;
