@@ -1,15 +1,21 @@
 //! Behaviours that wait for time to decide: models that look through everything again, and documents from YAML to alert.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use trailhound::alert::Alert;
 use trailhound::detect::catalog::{Base, Condition, Correlation, CorrelationKind, Learning, Pace};
+use trailhound::detect::load::CatalogLoader;
 use trailhound::detect::window::bypass::Ways;
 use trailhound::detect::window::pulse::Pulse;
 use trailhound::detect::window::travel::{Place, STAYS_MAX, Travel};
 use trailhound::detect::window::{Aside, GRACE, Room, Sight, Window};
+use trailhound::engine::{Engine, Settings};
+use trailhound::object::Object;
+use trailhound::record::context::{Context, Places, StatedPlace};
 use trailhound::time::{Span, Timestamp};
 
 use crate::correlations::{alerts, count_of, faults, over, record, rule};
@@ -421,5 +427,67 @@ fn what_is_wrong_with_a_way_or_a_flight_is_said() {
         for part in parts {
             assert!(found.iter().any(|fault| fault.contains(part)), "{part}: {found:?}");
         }
+    }
+}
+
+/// A sign-in of somebody, from an address.
+fn sign_in(time: i64, who: &str, ip: &str) -> Value {
+    let mut call = secret(time, who, false);
+    call["eventName"] = json!("ConsoleLogin");
+    call["sourceIPAddress"] = json!(ip);
+    call["eventID"] = json!(format!("{time:09}-{who}-{ip}"));
+    call
+}
+
+#[test]
+fn a_snapshot_taken_anywhere_changes_nothing_that_is_waited_for_or_travelled() {
+    let flights = rule("seen", "ConsoleLogin")
+        + &over("flew", "travel", "seen", "  group-by: [trail.principal]\n  field: trail.location\n");
+    let text = [silent_account("  learn: {events: 20, age: 1d}\n  condition: {gte: 0}\n"), bypass(), flights]
+        .join("---\n");
+    let (catalog, _) = CatalogLoader::new().file("rule.yml", &text).load(&Context::default()).unwrap();
+    let place = |network: &str, location: &str| StatedPlace {
+        network: network.parse().unwrap(),
+        country: None,
+        city: None,
+        location: Some(location.to_owned()),
+        asn: None,
+        relay: None,
+    };
+    let stated = vec![place("203.0.113.0/24", "47.37,8.54"), place("198.51.100.0/24", "40.71,-74.01")];
+    let context = Arc::new(Context { places: Places { stated, ..Places::default() }, ..Context::default() });
+    let catalog = Arc::new(catalog);
+    let mut records: Vec<Value> =
+        hourly(0..70, ONE).chain(hourly(0..90, TWO)).chain(habit_of("ann")).collect();
+    records.extend([secret(60 * HOUR, "ann", false), secret(61 * HOUR, "zoe", true)]);
+    records.extend((0..4).map(|day| sign_in(day * DAY, "ben", "203.0.113.1")));
+    records.extend([
+        sign_in(3 * DAY + HOUR, "ben", "198.51.100.1"),
+        sign_in(3 * DAY + 2 * HOUR, "ben", "203.0.113.1"),
+    ]);
+    records.sort_by_key(|r| r["eventTime"].to_string());
+    let settings = || Settings { threads: 1, ..Settings::default() };
+    let again = || {
+        records.chunks(4).enumerate().map(|(i, chunk)| {
+            let body = serde_json::to_vec(&json!({"Records": chunk})).unwrap();
+            Object::whole(format!("object-{i:04}").as_str(), Timestamp::MAX, body)
+        })
+    };
+    let text_of = |alerts: &[Alert]| serde_json::to_string(alerts).unwrap();
+    let mut whole = Engine::new(catalog.clone(), context.clone(), settings()).unwrap();
+    let mut expected = whole.step(again().collect()).alerts;
+    expected.extend(whole.finish().alerts);
+    for name in ["silent", "left", "flew"] {
+        assert_eq!(count_of(&expected, name), 1, "{name}: {expected:?}");
+    }
+    for cut in (0..again().len()).step_by(3) {
+        let mut first = Engine::new(catalog.clone(), context.clone(), settings()).unwrap();
+        let mut found = first.step(again().take(cut).collect()).alerts;
+        let mut second =
+            Engine::restore(catalog.clone(), context.clone(), settings(), &first.snapshot()).unwrap();
+        assert!(second.snapshot() == first.snapshot(), "cut at {cut}");
+        found.extend(second.step(again().skip(cut).collect()).alerts);
+        found.extend(second.finish().alerts);
+        assert_eq!(text_of(&found), text_of(&expected), "cut at {cut}");
     }
 }
