@@ -120,7 +120,7 @@ fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
             "raise boundary_bytes or lower record_bytes",
         );
     }
-    let Bounds { held, duplicates, links, roles, windows, habits, sleepers, groups } =
+    let Bounds { held, duplicates, links, roles, windows, habits, profiles, sleepers, groups } =
         &mut engine.fold.bounds;
     section.set_at_least("duplicates_max", 1, duplicates);
     limit(&mut section, "pending_max", "pending_bytes", held);
@@ -128,6 +128,7 @@ fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
     limit(&mut section, "roles_max", "roles_bytes", roles);
     limit(&mut section, "windows_max", "windows_bytes", windows);
     limit(&mut section, "habits_max", "habits_bytes", habits);
+    limit(&mut section, "profiles_max", "profiles_bytes", profiles);
     limit(&mut section, "sleepers_max", "sleepers_bytes", sleepers);
     limit(&mut section, "groups_max", "groups_bytes", groups);
     section.finish();

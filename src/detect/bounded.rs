@@ -99,6 +99,39 @@ impl<V> Bounded<V> {
         }
     }
 
+    /// Works on the entry under a key, which is used in a turn, and says what it weighs afterwards. One that is not there,
+    /// or was last touched before `idle`, begins anew.
+    pub fn visit<R>(
+        &mut self,
+        key: u128,
+        turn: Timestamp,
+        idle: Timestamp,
+        work: impl FnOnce(&mut V) -> (R, usize),
+    ) -> R
+    where
+        V: Default,
+    {
+        let mut fresh = false;
+        let slot = self.slots.entry(key).or_insert_with(|| {
+            fresh = true;
+            Slot { turn, weight: 0, value: V::default() }
+        });
+        if slot.turn < idle {
+            slot.value = V::default();
+        }
+        let (result, weight) = work(&mut slot.value);
+        self.weight = self.weight - slot.weight + weight;
+        slot.weight = weight;
+        let before = std::mem::replace(&mut slot.turn, turn);
+        if fresh || before != turn {
+            if !fresh {
+                self.order.remove(&(before, key));
+            }
+            self.order.insert((turn, key));
+        }
+        result
+    }
+
     /// Takes an entry out.
     pub fn remove(&mut self, key: u128) -> Option<V> {
         let slot = self.slots.remove(&key)?;

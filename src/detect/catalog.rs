@@ -4,6 +4,7 @@
 //! kept across reloads is keyed by [`Detector::fingerprint`] instead.
 
 use super::finding::Turned;
+use super::light::Light;
 use super::policy::{Bound, Policy, Stance, Suppression, UnknownDetector};
 use crate::alert::{Mode, Outcome, Severity};
 use crate::record::Record;
@@ -20,6 +21,8 @@ pub struct Catalog {
     pub detectors: Vec<Detector>,
     /// The compiled predicates of those that are rules.
     pub rules: RuleSet,
+    /// Those of them that every record may be told.
+    pub light: Light,
     /// Fields that correlations group by or detectors group alerts by; read while the JSON is there.
     pub captures: Vec<FieldPath>,
     /// Documents that are not in force, and why.
@@ -31,6 +34,15 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// The same catalogue, but every rule keeps events of what it finds: the slow twin of light rules, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_events_for_all(mut self) -> Catalog {
+        self.light = Light::default();
+        self.rules.mark_light(|_| false);
+        self
+    }
+
     /// Puts a policy in force, or says which of its detectors are not there.
     pub fn set_policy(&mut self, policy: Policy) -> Result<(), Vec<UnknownDetector>> {
         self.policy = Bound::new(policy, &self.detectors)?;
@@ -182,6 +194,8 @@ pub struct Correlation {
     pub group_by: String,
     /// The fields that make peers, as they are written; empty where nobody is asked.
     pub peers: String,
+    /// Only who uses at most so many values can surprise by another.
+    pub values_max: Option<u64>,
     /// The sliding window.
     pub timespan: Span,
     /// The condition on the number.
@@ -253,6 +267,8 @@ pub enum CorrelationKind {
     Burst(Pace),
     /// Whether its key has many distinct values; with `true`, far more than usual.
     Spread(Pace, bool),
+    /// Whether what was refused is allowed after something that may have changed that.
+    Reversal,
     /// Whether hardly any other key of its group uses the value; `floor` others must be known.
     Rare(Pace),
     /// Whether its key has not spoken for at least so long, where it usually does.
@@ -277,6 +293,7 @@ impl CorrelationKind {
                 | CorrelationKind::Silence(..)
                 | CorrelationKind::Bypass(_)
                 | CorrelationKind::Travel(_)
+                | CorrelationKind::Reversal
         )
     }
 }

@@ -187,7 +187,7 @@ impl Bound {
     }
 
     /// Whether anything is off anywhere.
-    pub(super) fn has_off(&self) -> bool {
+    pub(crate) fn has_off(&self) -> bool {
         self.has_off
     }
 

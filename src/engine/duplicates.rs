@@ -324,7 +324,14 @@ mod tests {
     use super::*;
 
     fn line(identity: u64, content: u32) -> Line {
-        Line { time: Timestamp(0), identity, content, event: Line::NO_EVENT, revises: false }
+        Line {
+            time: Timestamp(0),
+            identity,
+            content,
+            event: Line::NO_EVENT,
+            sight: Line::NO_SIGHT,
+            revises: false,
+        }
     }
 
     fn judge(memory: &mut Duplicates, line: Line, t: i64) -> Verdict {

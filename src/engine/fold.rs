@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use super::duplicates::{Duplicates, ENTRIES_MAX, Verdict};
+use super::profiles::Profiles;
 use super::quiet::{Emission, Lines, News, Quiet};
 use super::rounds;
 use super::scanned::{Line, Scanned};
-use super::sequence::{Held, Pace, Released, Sequencer};
+use super::sequence::{Exit, Held, Light, Pace, Sequencer};
+use super::sketch::Sketches;
 use super::windows::Windows;
 use super::wiring::Wiring;
 use crate::alert::Alert;
@@ -54,6 +56,8 @@ pub struct Bounds {
     pub windows: Limit,
     /// What somebody is used to; and once more, what peers are.
     pub habits: Limit,
+    /// What somebody is used to in all that they do.
+    pub profiles: Limit,
     /// When somebody was last seen.
     pub sleepers: Limit,
     /// Open alerts.
@@ -81,6 +85,7 @@ impl Default for Bounds {
             roles: Limit { entries: 4_096, bytes: 16 << 20 },
             windows: Limit { entries: 1 << 20, bytes: 128 << 20 },
             habits: Limit { entries: 1 << 21, bytes: 256 << 20 },
+            profiles: Limit { entries: 1 << 21, bytes: 512 << 20 },
             sleepers: Limit { entries: 1 << 22, bytes: 256 << 20 },
             groups: Limit { entries: 1 << 18, bytes: 128 << 20 },
         }
@@ -151,18 +156,21 @@ pub struct Fold {
     pub(super) windows: Windows,
     /// In which hours the trail spoke.
     pub(super) pulse: Pulse,
+    pub(super) profiles: Profiles,
     pub(super) quiet: Quiet,
     /// The place of the last event in the total order.
     pub(super) sequence: u64,
     pub(super) tally: Tally,
     /// What memories that were replaced had let go.
     evicted_before: Evictions,
-    released: Vec<Released>,
+    exit: Exit,
     emitted: Vec<Emission>,
 }
 
 /// How many events are folded at once; only memory depends on it.
 const BATCH: usize = 1 << 16;
+/// The same of what is told to habits.
+const LIGHT_BATCH: usize = 1 << 18;
 
 impl Fold {
     /// Begins with empty memories.
@@ -177,6 +185,7 @@ impl Fold {
         let wiring = Wiring::of(&catalog);
         Fold {
             windows: Windows::new(&bounds, &wiring),
+            profiles: Profiles::new(bounds.profiles, &catalog),
             wiring,
             catalog,
             settings,
@@ -189,7 +198,7 @@ impl Fold {
             sequence: 0,
             tally: Tally::default(),
             evicted_before: Evictions::default(),
-            released: Vec::new(),
+            exit: Exit::default(),
             emitted: Vec::new(),
         }
     }
@@ -205,14 +214,14 @@ impl Fold {
 
     /// Moves the watermark to a time although no record came: the source is silent.
     pub fn advance(&mut self, watermark: Timestamp) -> Step {
-        self.sequencer.advance(watermark, &mut self.released);
+        self.sequencer.advance(watermark, &mut self.exit);
         self.settle(Step::default())
     }
 
     /// Moves the watermark to the last event time and no further, lets go everything that waits, and closes every
     /// alert.
     pub fn finish(&mut self) -> Step {
-        self.sequencer.finish(&mut self.released);
+        self.sequencer.finish(&mut self.exit);
         self.fold();
         self.quiet.close_before(Timestamp(i64::MAX), &self.catalog, self.settings.lines, &mut self.emitted);
         let step = self.settle(Step::default());
@@ -256,16 +265,18 @@ impl Fold {
             late_links: before.late_links + self.links.given_up(),
             roles: before.roles + self.names.evicted,
             windows: before.windows + evicted(Room::Windows),
-            habits: before.habits + evicted(Room::Habits) + evicted(Room::Peers),
+            habits: before.habits + evicted(Room::Habits) + evicted(Room::Peers) + self.profiles.evicted(),
             sleepers: before.sleepers + evicted(Room::Sleepers),
-            values: before.values + self.windows.pushed_out(),
+            values: before.values + self.windows.pushed_out() + self.profiles.pushed_out(),
             waiting: before.waiting + self.windows.passed_over(),
             groups: before.groups + self.quiet.evicted(),
         }
     }
 
     fn take(&mut self, scanned: Scanned, step: &mut Step) {
-        let Scanned { object, stamp, lines, events, n_read, filtered, rejected, rejects, fate, .. } = scanned;
+        let Scanned {
+            object, stamp, lines, events, sketches, n_read, filtered, rejected, rejects, fate, ..
+        } = scanned;
         self.count_object(fate, n_read, &filtered, &rejected);
         debug_assert_eq!(
             n_read,
@@ -275,19 +286,26 @@ impl Fold {
             "every record of {object} has one fate"
         );
         let mut events: Vec<Option<Event>> = events.into_iter().map(Some).collect();
+        let sketches = Arc::new(sketches);
         for line in &lines {
-            self.take_line(line, stamp, &mut events);
-            if self.released.len() >= BATCH {
+            self.take_line(line, stamp, &mut events, &sketches);
+            if self.exit.events.len() >= BATCH || self.exit.lights.len() >= LIGHT_BATCH {
                 self.fold();
             }
         }
-        self.sequencer.end_object(&mut self.released);
+        self.sequencer.end_object(&mut self.exit);
         step.rejects.extend(rejects.into_iter().map(|reject| (Arc::clone(&object), reject)));
         step.absorbed.push(Absorbed { object, fate, n_records: n_read });
     }
 
     #[inline]
-    fn take_line(&mut self, line: &Line, stamp: Timestamp, events: &mut [Option<Event>]) {
+    fn take_line(
+        &mut self,
+        line: &Line,
+        stamp: Timestamp,
+        events: &mut [Option<Event>],
+        sketches: &Arc<Sketches>,
+    ) {
         let arrival = self.sequencer.arrive(line.time, stamp);
         let verdict = self.duplicates.judge(line, arrival.turn, self.sequencer.watermark());
         let records = &mut self.tally.records;
@@ -295,8 +313,11 @@ impl Fold {
             Verdict::Fresh | Verdict::Conflict => {
                 records.late += u64::from(arrival.late);
                 records.id_conflict += u64::from(verdict == Verdict::Conflict);
-                match take_event(line, events) {
-                    None => records.scored += 1,
+                let event = take_event(line, events);
+                let has_event = event.is_some();
+                match event {
+                    None if line.sight == Line::NO_SIGHT => records.scored += 1,
+                    None => {}
                     Some(event) => {
                         let held = Held {
                             event,
@@ -305,8 +326,22 @@ impl Fold {
                             late: arrival.late,
                             revised: line.revises,
                         };
-                        self.sequencer.hold(arrival.turn, held, &mut self.released);
+                        self.sequencer.hold(arrival.turn, held, &mut self.exit);
                     }
+                }
+                if line.sight != Line::NO_SIGHT {
+                    let light = Light {
+                        sketches: Arc::clone(sketches),
+                        sight: line.sight,
+                        identity: line.identity,
+                        content: line.content,
+                        time: line.time,
+                        late: arrival.late,
+                        counts: !has_event,
+                    };
+                    // What had to make room may have moved the watermark on.
+                    let turn = arrival.turn.max(self.sequencer.watermark());
+                    self.sequencer.hold_light(turn, light, &mut self.exit);
                 }
             }
             Verdict::Duplicate => {
@@ -323,7 +358,7 @@ impl Fold {
         }
         if arrival.believed {
             self.pulse.beat(arrival.turn);
-            self.sequencer.observe(line.time, &mut self.released);
+            self.sequencer.observe(line.time, &mut self.exit);
         }
     }
 
@@ -351,14 +386,18 @@ impl Fold {
 
     /// Runs the rounds over what was released, and over what the watermark has decided.
     fn fold(&mut self) {
-        let released = std::mem::take(&mut self.released);
-        debug_assert!(released.is_sorted_by_key(|r| r.turn), "turns never decrease");
-        self.tally.records.scored += released.len() as u64;
+        let Exit { events, lights } = std::mem::take(&mut self.exit);
+        debug_assert!(events.is_sorted_by_key(|r| r.turn), "turns never decrease");
+        debug_assert!(lights.is_sorted_by_key(|l| l.turn), "turns never decrease");
+        let n_lights = lights.iter().filter(|passed| passed.light.counts).count();
+        self.tally.records.scored += (events.len() + n_lights) as u64;
+        let surprises = self.profiles.observe(&lights, &self.catalog);
+        let (released, told) = rounds::surprise(events, &lights, surprises, &self.catalog);
         let slots = &self.wiring.actor_slots;
         let mut turned = rounds::link(released, &mut self.sequence, &mut self.names, &mut self.links, slots);
         let (corrections, changes) = (self.links.take_corrections(), self.links.take_changes());
         self.tally.lineage.add(self.links.take_tally());
-        let mut findings = rounds::observe(&turned, &self.catalog);
+        let mut findings = rounds::observe(&turned, told, &self.catalog);
         // Whatever comes later has its turn at the watermark or after it.
         let time = (self.sequencer.watermark(), &self.pulse);
         self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, time);
@@ -392,6 +431,7 @@ impl Fold {
         self.quiet.close_before(watermark, &self.catalog, self.settings.lines, &mut self.emitted);
         self.windows.forget(watermark, &self.wiring);
         self.pulse.forget(watermark);
+        self.profiles.forget(watermark);
         let mut emitted = std::mem::take(&mut self.emitted);
         emitted.sort_by(Emission::in_order);
         step.alerts = emitted.into_iter().map(|emission| emission.alert).collect();

@@ -19,6 +19,7 @@ pub(super) fn sentence(told: &Told, habit: &Habit, correlation: &Correlation, ca
         CorrelationKind::NewValue(..) => new_value(told, habit, correlation, &bases),
         CorrelationKind::Switch(..) => switch(habit, correlation, &bases),
         CorrelationKind::Dormant(..) => dormant(habit, correlation, &bases),
+        CorrelationKind::Reversal => reversal(habit, correlation, &bases),
         CorrelationKind::Rare(_) => rare(told, habit, correlation, &bases),
         CorrelationKind::Silence(..) => silence(told, habit, correlation, &bases),
         CorrelationKind::Bypass(_) => bypass(told, habit, correlation, &bases),
@@ -88,6 +89,17 @@ fn new_value(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str)
             plural(n_own, "record is", "records are")
         ),
     }
+}
+
+/// `trail.action "s3:GetObject" was refused to this … 3 times since …, and is allowed since what changed at …`.
+fn reversal(habit: &Habit, correlation: &Correlation, bases: &str) -> String {
+    let Correlation { field, group_by, timespan, .. } = correlation;
+    let Habit { seen, n_records, since, last, .. } = habit;
+    let times = plural(*n_records, "time", "times");
+    format!(
+        "{field} \"{seen}\" was refused to this {group_by} {n_records} {times} since {since}, and is allowed after what it changed at \
+         {last}; findings of {bases} within {timespan}"
+    )
 }
 
 /// `trail.action "…" is used by 1 of 40 others of the same …: 300 findings of "…" since …, surprise 4.4 bits`.
@@ -202,6 +214,11 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
             ("last_seen", json!(habit.last.to_string())),
             ("gap_days", numeric(habit.found)),
             ("longest_gap_days", numeric(habit.expected)),
+        ],
+        CorrelationKind::Reversal => vec![
+            ("field", json!(correlation.field)),
+            ("seen", json!(habit.seen)),
+            ("changed", json!(habit.last.to_string())),
         ],
         CorrelationKind::Rare(_) => vec![
             ("field", json!(correlation.field)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::part::{Part, add};
 use super::scanned::Line;
+use super::sketch::Sketcher;
 use crate::alert::Outcome;
 use crate::detect::catalog::Catalog;
 use crate::hash;
@@ -20,6 +21,7 @@ use crate::record::skim::{IdentityKey, Skim, Skimmer};
 use crate::record::value::Value;
 use crate::record::{Column, Record, without_api_date};
 use crate::sigma::MatchScratch;
+use crate::sigma::glance::Glanced;
 use crate::tally::{FilterReason, RejectReason};
 use crate::time::Timestamp;
 
@@ -68,8 +70,17 @@ pub(super) struct Eyes {
     parser: Parser,
     scratch: MatchScratch,
     hits: Vec<u32>,
+    light: Vec<u32>,
     builder: EventBuilder,
     wanted: Vec<u16>,
+    sketcher: Sketcher,
+}
+
+impl Eyes {
+    /// Begins an object, or a part of one.
+    pub(super) fn begin(&mut self) {
+        self.sketcher.begin();
+    }
 }
 
 /// A principal for counting them: the id without its session name, hashed without building the full key.
@@ -87,7 +98,9 @@ impl Lens {
     pub(super) fn look(&self, raw: &[u8], eyes: &mut Eyes, part: &mut Part) -> Result<(), RejectReason> {
         if !std::mem::take(&mut eyes.is_odd) {
             let skimmed = eyes.skimmer.skim(raw);
-            if skimmed.is_some_and(|skim| self.pass_over(&skim, &mut eyes.scratch, part)) {
+            if skimmed
+                .is_some_and(|skim| self.pass_over(&skim, (&mut eyes.scratch, &mut eyes.sketcher), part))
+            {
                 return Ok(());
             }
         }
@@ -102,14 +115,19 @@ impl Lens {
             return None;
         };
         let length = skim.raw().len();
-        let is_done = self.pass_over(&skim, &mut eyes.scratch, part)
+        let is_done = self.pass_over(&skim, (&mut eyes.scratch, &mut eyes.sketcher), part)
             || self.look_closely(&text[..length], eyes, part).is_ok();
         is_done.then_some(length)
     }
 
     /// Counts a record that no memory wants, if a quick look can tell that; says whether it did.
     #[inline]
-    fn pass_over(&self, skim: &Skim<'_>, scratch: &mut MatchScratch, part: &mut Part) -> bool {
+    fn pass_over(
+        &self,
+        skim: &Skim<'_>,
+        (scratch, sketcher): (&mut MatchScratch, &mut Sketcher),
+        part: &mut Part,
+    ) -> bool {
         let (account, region) = (skim.text(Column::RecipientAccountId), skim.text(Column::AwsRegion));
         let (source, name) = (skim.text(Column::EventSource), without_api_date(skim.text(Column::EventName)));
         if let Some(reason) = self.admission.refuses(skim.time, Some(account), Some(region)) {
@@ -117,8 +135,19 @@ impl Lens {
             add(&mut part.scanned.filtered, reason, 1);
             return true;
         }
-        if lineage::may_tie(source, name) || self.catalog.rules.may_match(skim, &self.context, scratch) {
+        if lineage::may_tie(source, name) {
             return false;
+        }
+        let glanced = Glanced::new(skim, &self.context);
+        let Some(rules) = self.catalog.rules.at_a_glance(&glanced, scratch) else { return false };
+        let mut sight = Line::NO_SIGHT;
+        if !rules.is_empty() {
+            let position = part.scanned.n_read as u32;
+            let sketches = &mut part.scanned.sketches;
+            match sketcher.glance(sketches, &glanced, rules, &self.catalog, position) {
+                Some(seen) => sight = seen,
+                None => return false,
+            }
         }
         part.scanned.n_read += 1;
         let identity = |key| skim.identity(key);
@@ -131,12 +160,12 @@ impl Lens {
         let identity = hash::stable64_of(&[account, skim.text(Column::EventId)]);
         let content = content_of(skim.text(Column::EventTime), source, name);
         let (event, revises) = (Line::NO_EVENT, false);
-        part.scanned.lines.push(Line { time: skim.time, identity, content, event, revises });
+        part.scanned.lines.push(Line { time: skim.time, identity, content, event, sight, revises });
         true
     }
 
     fn look_closely(&self, raw: &[u8], eyes: &mut Eyes, part: &mut Part) -> Result<(), RejectReason> {
-        let Eyes { parser, scratch, hits, builder, wanted, .. } = eyes;
+        let Eyes { parser, scratch, hits, light, builder, wanted, sketcher, .. } = eyes;
         parser.with(raw, |root| {
             let account = part.account.clone();
             let record = Record::new(root?, &self.context, account.as_deref());
@@ -156,59 +185,67 @@ impl Lens {
             part.count(time, account.unwrap_or(""), region.unwrap_or(""), principal);
             self.catalog.rules.matches(&record, scratch, hits);
             let mut line = line_of(&record, raw, time);
+            light.clear();
+            light.extend(hits.extract_if(.., |hit| self.catalog.light.is_light(*hit)));
+            if !light.is_empty() {
+                let sketches = &mut part.scanned.sketches;
+                let sight = sketcher.look(sketches, &record, light, &self.catalog, position);
+                line.sight = sight.unwrap_or(Line::NO_SIGHT);
+            }
             if !hits.is_empty() || lineage::ties(&record) {
                 line.event = part.scanned.events.len() as u32;
                 let place = (part.scanned.object.clone(), position);
-                part.scanned.events.push(self.event(&record, time, place, hits, builder, wanted));
+                let event = event_of(&self.catalog, &record, time, place, hits, (builder, wanted));
+                part.scanned.events.push(event);
             }
             part.scanned.lines.push(line);
             Ok(())
         })
     }
+}
 
-    fn event(
-        &self,
-        record: &Record<'_>,
-        time: Timestamp,
-        (object, position): (ObjectId, u32),
-        hits: &[u32],
-        builder: &mut EventBuilder,
-        wanted: &mut Vec<u16>,
-    ) -> Event {
-        let principal = Principal::of(record);
-        put_texts(record, &principal, builder);
-        self.put_captures(record, hits, builder, wanted);
-        builder.finish(EventFacts {
-            time,
-            outcome: Outcome::of(record),
-            principal_kind: principal.kind,
-            entry_point: EntryPoint::of(record),
-            os: Os::of(record),
-            credential: Credential::of(record),
-            mfa: Mfa::of(record),
-            object,
-            position,
-            matches: hits.to_vec(),
-        })
+/// What remains of a record, for the detectors that matched it.
+pub(super) fn event_of(
+    catalog: &Catalog,
+    record: &Record<'_>,
+    time: Timestamp,
+    (object, position): (ObjectId, u32),
+    hits: &[u32],
+    (builder, wanted): (&mut EventBuilder, &mut Vec<u16>),
+) -> Event {
+    let principal = Principal::of(record);
+    put_texts(record, &principal, builder);
+    put_captures(catalog, record, hits, builder, wanted);
+    builder.finish(EventFacts {
+        time,
+        outcome: Outcome::of(record),
+        principal_kind: principal.kind,
+        entry_point: EntryPoint::of(record),
+        os: Os::of(record),
+        credential: Credential::of(record),
+        mfa: Mfa::of(record),
+        object,
+        position,
+        matches: hits.to_vec(),
+    })
+}
+
+fn put_captures(
+    catalog: &Catalog,
+    record: &Record<'_>,
+    hits: &[u32],
+    builder: &mut EventBuilder,
+    wanted: &mut Vec<u16>,
+) {
+    wanted.clear();
+    for hit in hits {
+        wanted.extend_from_slice(&catalog.detectors[*hit as usize].captures);
     }
-
-    fn put_captures(
-        &self,
-        record: &Record<'_>,
-        hits: &[u32],
-        builder: &mut EventBuilder,
-        wanted: &mut Vec<u16>,
-    ) {
-        wanted.clear();
-        for hit in hits {
-            wanted.extend_from_slice(&self.catalog.detectors[*hit as usize].captures);
-        }
-        wanted.sort_unstable();
-        wanted.dedup();
-        for slot in wanted.iter() {
-            if let Some(value) = self.catalog.captures[usize::from(*slot)].first_text(record) {
-                builder.capture(*slot, &value);
-            }
+    wanted.sort_unstable();
+    wanted.dedup();
+    for slot in wanted.iter() {
+        if let Some(value) = catalog.captures[usize::from(*slot)].first_text(record) {
+            builder.capture(*slot, &value);
         }
     }
 }
@@ -228,7 +265,8 @@ fn line_of(record: &Record<'_>, raw: &[u8], time: Timestamp) -> Line {
     } else {
         content_of(record.text(Column::EventTime).unwrap_or(""), record.event_source(), record.event_name())
     };
-    Line { time, identity, content, event: Line::NO_EVENT, revises: original.is_some() }
+    let (event, sight) = (Line::NO_EVENT, Line::NO_SIGHT);
+    Line { time, identity, content, event, sight, revises: original.is_some() }
 }
 
 #[inline]
@@ -292,7 +330,7 @@ mod tests {
             for raw in records() {
                 let skimmed = Skimmer::default()
                     .skim(raw.as_bytes())
-                    .map(|skim| lens.pass_over(&skim, &mut eyes.scratch, &mut quick));
+                    .map(|skim| lens.pass_over(&skim, (&mut eyes.scratch, &mut eyes.sketcher), &mut quick));
                 if skimmed == Some(true) {
                     n_quick += 1;
                     lens.look_closely(raw.as_bytes(), &mut eyes, &mut close).expect("a record");

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::scanned::{Census, Line, Scanned};
+use super::sketch::Sketches;
 use crate::decode::{Fate, Reject};
 use crate::object::ObjectId;
 use crate::time::Timestamp;
@@ -29,11 +30,13 @@ struct Counted {
 
 impl Part {
     pub(super) fn new(object: ObjectId, stamp: Timestamp, account: Option<Arc<str>>) -> Part {
+        let sketches = Sketches::of(Arc::clone(&object));
         let scanned = Scanned {
             object,
             stamp,
             lines: Vec::new(),
             events: Vec::new(),
+            sketches,
             n_read: 0,
             filtered: Vec::new(),
             rejected: Vec::new(),
@@ -52,13 +55,18 @@ impl Part {
     /// Adds a later part of the same object.
     pub(super) fn append(&mut self, later: Part) {
         let (own, later) = (&mut self.scanned, later.scanned);
-        let (events, records) = (own.events.len() as u32, own.n_read as u32);
+        let (events, sights) = (own.events.len() as u32, own.sketches.len() as u32);
+        let records = own.n_read as u32;
         own.lines.extend(later.lines.into_iter().map(|mut line| {
             if line.event != Line::NO_EVENT {
                 line.event += events;
             }
+            if line.sight != Line::NO_SIGHT {
+                line.sight += sights;
+            }
             line
         }));
+        own.sketches.append(&later.sketches, records);
         own.events.extend(later.events.into_iter().map(|mut event| {
             event.position += records;
             event

@@ -8,7 +8,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::sequence::Released;
+use super::profiles::Surprise;
+use super::sequence::{Passed, Released};
+use super::sketch::Desk;
 use crate::alert::Identity;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Finding, Turned};
@@ -17,6 +19,44 @@ use crate::detect::link::waiting::Change;
 use crate::detect::names::SessionNames;
 use crate::record::event::{Event, Text};
 use crate::time::Timestamp;
+
+/// Makes events of the records that surprised light detectors and puts them among the others, in order. Gives them with what
+/// is to be told of each, by its index.
+pub(super) fn surprise(
+    mut events: Vec<Released>,
+    lights: &[Passed],
+    surprises: Vec<Surprise>,
+    catalog: &Catalog,
+) -> (Vec<Released>, Vec<(u32, Surprise)>) {
+    if surprises.is_empty() {
+        return (events, Vec::new());
+    }
+    let mut desk = Desk::default();
+    let mut made: Vec<(Released, Vec<Surprise>)> = Vec::new();
+    let mut last = None;
+    for surprise in surprises {
+        if last.replace(surprise.light) != Some(surprise.light) {
+            let Passed { turn, light } = &lights[surprise.light as usize];
+            let event = light.sketches.event(light.sight, light.time, catalog, &mut desk);
+            made.push((Released { turn: *turn, late: light.late, event }, Vec::new()));
+        }
+        made.last_mut().expect("one was made for the first").1.push(surprise);
+    }
+    let place = |released: &Released| (released.turn, released.event.text(Text::EventId).to_owned());
+    made.sort_by_cached_key(|(released, _)| place(released));
+    let (mut merged, mut told) = (Vec::with_capacity(events.len() + made.len()), Vec::new());
+    let mut rest = events.drain(..).peekable();
+    for (released, surprises) in made {
+        let here = (released.turn, released.event.text(Text::EventId));
+        while let Some(before) = rest.next_if(|e| (e.turn, e.event.text(Text::EventId)) <= here) {
+            merged.push(before);
+        }
+        told.extend(surprises.into_iter().map(|surprise| (merged.len() as u32, surprise)));
+        merged.push(released);
+    }
+    merged.extend(rest);
+    (merged, told)
+}
 
 /// Round 0: puts events in their place and finds who stands behind them. Serial, because each may rest on the one
 /// before it; it concerns only records that some memory wants.
@@ -79,8 +119,9 @@ fn principal_of(event: &Event, names: &mut SessionNames, turn: Timestamp) -> Ide
     }
 }
 
-/// Round 1: what detectors say of single records. Rules have decided already, while the JSON was there.
-pub fn observe(turned: &[Turned], catalog: &Catalog) -> Vec<Finding> {
+/// Round 1: what detectors say of single records. Rules have decided already, while the JSON was there; what surprised
+/// light detectors joins them.
+pub(super) fn observe(turned: &[Turned], told: Vec<(u32, Surprise)>, catalog: &Catalog) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (i, turned) in turned.iter().enumerate() {
         for &detector in &turned.event.matches {
@@ -90,5 +131,11 @@ pub fn observe(turned: &[Turned], catalog: &Catalog) -> Vec<Finding> {
         }
     }
     debug_assert!(findings.is_sorted_by_key(|f| (f.event, f.detector)), "matches ascend");
+    for (event, Surprise { detector, told, .. }) in told {
+        if catalog.is_heard(detector, &turned[event as usize].event) {
+            findings.push(Finding { event, detector, told: Some(Box::new(told)), opens: true });
+        }
+    }
+    findings.sort_by_key(|f| (f.event, f.detector));
     findings
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::fold::{Fold, FoldSettings};
 use super::group::Group;
 use super::saved_event::{SavedEvent, SavedIdentity};
+use super::saved_light::{SavedProfile, SavedSketches};
 use super::saved_link::{SavedLinks, SavedStanding};
 use super::saved_window::{SavedEvidence, SavedTold, SavedWindow};
 use super::sequence::Held;
@@ -49,6 +50,8 @@ pub(super) struct Saved {
     /// (which 64 hours, in which of them the trail spoke)
     pulse: Vec<(i64, u64)>,
     windows: Vec<SavedWindow>,
+    lights: Vec<SavedSketches>,
+    profiles: Vec<SavedProfile>,
     groups: Vec<SavedGroup>,
 }
 
@@ -117,6 +120,8 @@ impl Saved {
                 .entries()
                 .map(|(key, turn, w)| SavedWindow::of(key, turn, w, catalog))
                 .collect(),
+            lights: SavedSketches::all(fold),
+            profiles: SavedProfile::all(fold),
             groups: fold
                 .quiet
                 .entries()
@@ -132,7 +137,9 @@ impl Saved {
         fold.sequence = self.sequence.min(COUNT_MAX);
         fold.duplicates.learn(self.seen_floor, self.seen);
         let held = self.held.into_iter().map(|held| held.into_held(&translation)).collect();
-        fold.sequencer.resume(time(self.latest), time(self.watermark), held);
+        let lights = self.lights.into_iter().flat_map(|saved| saved.into_lights(&fold.catalog)).collect();
+        fold.sequencer.resume(time(self.latest), time(self.watermark), held, lights);
+        SavedProfile::teach(self.profiles, &mut fold);
         for (key, turn, names) in self.roles {
             fold.names.learn(key, time(turn), names);
         }

@@ -6,6 +6,7 @@ use super::saved::{COUNT_MAX, time};
 use crate::detect::finding::{Habit, Whose};
 use crate::detect::window::novelty::{Known, Odds, Parts, ValueHabit};
 use crate::detect::window::rare::{Group, Shared};
+use crate::detect::window::reversal::{Refused, Reversal};
 use crate::detect::window::rhythm::Rhythm;
 use crate::detect::window::switch::{Place, Places};
 
@@ -63,6 +64,14 @@ pub(super) struct SavedShares {
     first: i64,
     last: i64,
     n: u64,
+}
+
+/// What was refused.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedReversal {
+    /// (hash, first, last, how often)
+    refused: Vec<(u64, i64, i64, u32)>,
+    between: Option<i64>,
 }
 
 /// What was usual, as a detector told it.
@@ -161,6 +170,22 @@ impl SavedShares {
             pushed_out: 0,
         };
         group.made_sound()
+    }
+}
+
+impl SavedReversal {
+    pub(super) fn of(reversal: &Reversal) -> SavedReversal {
+        let (refused, between) = reversal.parts();
+        let refused = refused.iter().map(|r| (r.hash, r.first, r.last, r.count)).collect();
+        SavedReversal { refused, between }
+    }
+
+    pub(super) fn into_reversal(self) -> Reversal {
+        let refused = self.refused.into_iter().map(|(hash, first, last, count)| {
+            let (first, last) = (time(first).0, time(last).0);
+            Refused { hash, first, last, count }
+        });
+        Reversal::from_parts(refused.collect(), self.between.map(|at| time(at).0))
     }
 }
 

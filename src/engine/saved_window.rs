@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
-use super::saved_habit::{SavedHabit, SavedPlaces, SavedRhythm, SavedShares, SavedValues};
+use super::saved_habit::{SavedHabit, SavedPlaces, SavedReversal, SavedRhythm, SavedShares, SavedValues};
 use super::saved_link::SavedStanding;
 use super::saved_wait::{SavedSilence, SavedTravel, SavedWays};
 use crate::alert::Evidence;
@@ -70,6 +70,7 @@ enum SavedState {
     Places(SavedPlaces),
     /// (first, last, how often, longest gap)
     Slumber(i64, i64, u64, i64),
+    Reversal(SavedReversal),
     /// (count, rhythm)
     Burst(Box<SavedState>, SavedRhythm),
     /// (distinct values, rhythm)
@@ -169,6 +170,7 @@ impl SavedState {
             State::Travel(travel) => SavedState::Travel(SavedTravel::of(travel)),
             State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
             State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
+            State::Reversal(reversal) => SavedState::Reversal(SavedReversal::of(reversal)),
             State::Slumber(Slumber { first, last, n, longest }) => {
                 SavedState::Slumber(*first, *last, *n, *longest)
             }
@@ -225,6 +227,7 @@ impl SavedState {
             SavedState::Travel(saved) => State::Travel(Box::new(saved.into_travel())),
             SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
             SavedState::Places(saved) => State::Places(saved.into_places()),
+            SavedState::Reversal(saved) => State::Reversal(Box::new(saved.into_reversal())),
             SavedState::Slumber(first, last, n, longest) => State::Slumber(Slumber {
                 first: time(first).0,
                 last: time(last).0,

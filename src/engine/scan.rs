@@ -77,6 +77,7 @@ impl Scanner {
             Body::Stream(_) => true,
         };
         let mut worker = self.hire();
+        worker.eyes.begin();
         let Object { id, stamp, account, body } = object;
         let mut part = Part::new(id, stamp, account);
         let fate = if is_large && company == Company::Idle && rayon::current_num_threads() > 1 {
@@ -186,6 +187,7 @@ impl Dispatch<'_, '_> {
         self.next += 1;
         let work = move || {
             let mut worker = scanner.hire();
+            worker.eyes.begin();
             let mut part = blank.blank();
             batch.read(&scanner.lens, &mut worker.eyes, &mut part);
             scanner.dismiss(worker);

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::sketch::Sketches;
 use crate::decode::{Fate, Reject};
 use crate::object::ObjectId;
 use crate::record::event::Event;
@@ -24,6 +25,8 @@ pub struct Line {
     pub content: u32,
     /// The index of its event among [`Scanned::events`]; [`Line::NO_EVENT`] where no memory wants it.
     pub event: u32,
+    /// What it leaves for habits, among [`Scanned::sketches`]; [`Line::NO_SIGHT`] where that is nothing.
+    pub sight: u32,
     /// It updates an earlier record (`addendum.reason = UPDATED_DATA`), whose identity it carries: it is never a conflict
     /// and counts in nothing twice.
     pub revises: bool,
@@ -32,6 +35,8 @@ pub struct Line {
 impl Line {
     /// No memory wants this record.
     pub const NO_EVENT: u32 = u32::MAX;
+    /// No habit is asked about this record.
+    pub const NO_SIGHT: u32 = u32::MAX;
 }
 
 /// One object after its scan.
@@ -45,6 +50,8 @@ pub struct Scanned {
     pub lines: Vec<Line>,
     /// Events of those that some memory wants.
     pub events: Vec<Event>,
+    /// What records leave for habits.
+    pub sketches: Sketches,
     /// How many records were found: `lines` plus filtered plus rejected.
     pub n_read: u64,
     /// Left out on request.

@@ -9,9 +9,11 @@
 //! through [`Sequencer::advance`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::sketch::Sketches;
 use crate::record::event::{Event, Text};
 use crate::time::{Span, Timestamp};
 
@@ -65,19 +67,66 @@ pub struct Released {
     pub event: Event,
 }
 
-/// Holds events until their turn.
+/// A record that waits to be told to habits. Another copy of it changes nothing: the first to come stands as evidence.
+#[derive(Clone, Debug)]
+pub struct Light {
+    /// What its object holds.
+    pub sketches: Arc<Sketches>,
+    /// Which sight of those it is.
+    pub sight: u32,
+    /// Hash of (account, event id).
+    pub identity: u64,
+    /// Hash of (event time, source, name).
+    pub content: u32,
+    /// Its event time.
+    pub time: Timestamp,
+    /// It came late.
+    pub late: bool,
+    /// No event of the same record waits beside it, so that it stands for the record in the count.
+    pub counts: bool,
+}
+
+/// A record whose turn it is to be told to habits.
+#[derive(Debug)]
+pub struct Passed {
+    /// When.
+    pub turn: Timestamp,
+    /// The record.
+    pub light: Light,
+}
+
+/// What leaves: in order of turn each.
+#[derive(Debug, Default)]
+pub struct Exit {
+    /// Events, within a turn by event id.
+    pub events: Vec<Released>,
+    /// What is told to habits, likewise.
+    pub lights: Vec<Passed>,
+}
+
+/// What waits for one turn.
+#[derive(Debug, Default)]
+struct Bucket {
+    events: Vec<Held>,
+    lights: Vec<Light>,
+}
+
+/// Holds records until their turn.
 #[derive(Debug)]
 pub struct Sequencer {
     pace: Pace,
     /// The largest event time that was believed.
     latest: Timestamp,
     watermark: Timestamp,
-    held: BTreeMap<Timestamp, Vec<Held>>,
+    held: BTreeMap<Timestamp, Bucket>,
     /// The turn of the first event that waits under an identity.
     index: HashMap<u64, Timestamp, foldhash::fast::RandomState>,
     /// The smallest turn that waits.
     earliest: Timestamp,
+    /// How many records.
     n_held: usize,
+    /// How many events of them.
+    n_events: usize,
     bytes_held: usize,
     /// How many had to leave before their time because the room was full.
     pub hurried: u64,
@@ -94,6 +143,7 @@ impl Sequencer {
             index: HashMap::default(),
             earliest: Timestamp::MAX,
             n_held: 0,
+            n_events: 0,
             bytes_held: 0,
             hurried: 0,
         }
@@ -109,14 +159,19 @@ impl Sequencer {
         self.latest
     }
 
-    /// How many events wait.
+    /// How many records wait.
     pub fn n_held(&self) -> usize {
         self.n_held
     }
 
-    /// What waits, in order of turn and, within one, of arrival.
+    /// The events that wait, in order of turn and, within one, of arrival.
     pub fn held(&self) -> impl Iterator<Item = (Timestamp, &Held)> {
-        self.held.iter().flat_map(|(turn, bucket)| bucket.iter().map(move |held| (*turn, held)))
+        self.held.iter().flat_map(|(turn, bucket)| bucket.events.iter().map(move |held| (*turn, held)))
+    }
+
+    /// What waits to be told to habits, in the same order.
+    pub fn lights(&self) -> impl Iterator<Item = (Timestamp, &Light)> {
+        self.held.iter().flat_map(|(turn, bucket)| bucket.lights.iter().map(move |light| (*turn, light)))
     }
 
     /// What the time of a record means, now that it arrives in an object of this stamp.
@@ -132,10 +187,22 @@ impl Sequencer {
     }
 
     /// Lets an event wait for its turn. Where that overfills the room, the earliest leave.
-    pub fn hold(&mut self, turn: Timestamp, held: Held, out: &mut Vec<Released>) {
+    pub fn hold(&mut self, turn: Timestamp, held: Held, out: &mut Exit) {
         debug_assert!(turn >= self.watermark, "a settled turn must stay settled");
         self.put(turn, held);
-        while self.n_held > self.pace.held_events || self.bytes_held > self.pace.held_bytes {
+        self.make_room(out);
+    }
+
+    /// Lets a record wait to be told to habits.
+    pub fn hold_light(&mut self, turn: Timestamp, light: Light, out: &mut Exit) {
+        debug_assert!(turn >= self.watermark, "a settled turn must stay settled");
+        self.put_light(turn, light);
+        self.make_room(out);
+    }
+
+    #[inline]
+    fn make_room(&mut self, out: &mut Exit) {
+        while self.n_events > self.pace.held_events || self.bytes_held > self.pace.held_bytes {
             let n_before = self.n_held;
             self.watermark = self.watermark.max(Timestamp(self.earliest.0.saturating_add(1)));
             self.release_below(self.watermark, out);
@@ -145,7 +212,7 @@ impl Sequencer {
 
     /// Moves the watermark by a record that was believed.
     #[inline]
-    pub fn observe(&mut self, time: Timestamp, out: &mut Vec<Released>) {
+    pub fn observe(&mut self, time: Timestamp, out: &mut Exit) {
         if time > self.latest {
             self.latest = time;
             if self.pace.lateness.0 > 0 {
@@ -155,7 +222,7 @@ impl Sequencer {
     }
 
     /// Ends an object: with a lateness of zero, everything that waits leaves.
-    pub fn end_object(&mut self, out: &mut Vec<Released>) {
+    pub fn end_object(&mut self, out: &mut Exit) {
         if self.pace.lateness.0 == 0 {
             self.watermark = self.watermark.max(self.latest);
             self.release_all(out);
@@ -164,7 +231,7 @@ impl Sequencer {
 
     /// Moves the watermark to a time, if it is not there yet.
     #[inline]
-    pub fn advance(&mut self, watermark: Timestamp, out: &mut Vec<Released>) {
+    pub fn advance(&mut self, watermark: Timestamp, out: &mut Exit) {
         if watermark > self.watermark {
             self.watermark = watermark;
             if self.earliest < watermark {
@@ -174,7 +241,7 @@ impl Sequencer {
     }
 
     /// Moves the watermark to the last event time and no further, and lets everything go.
-    pub fn finish(&mut self, out: &mut Vec<Released>) {
+    pub fn finish(&mut self, out: &mut Exit) {
         let latest = self.latest;
         self.advance(latest, out);
         self.release_all(out);
@@ -214,18 +281,20 @@ impl Sequencer {
 
     fn find(&mut self, identity: u64, is_it: impl Fn(&Held) -> bool) -> Option<&mut Held> {
         let turn = self.index.get(&identity)?;
-        self.held.get_mut(turn)?.iter_mut().find(|held| held.identity == identity && is_it(held))
+        let events = &mut self.held.get_mut(turn)?.events;
+        events.iter_mut().find(|held| held.identity == identity && is_it(held))
     }
 
     fn withdraw(&mut self, identity: u64) {
         let Some(turn) = self.index.remove(&identity) else { return };
         let Some(bucket) = self.held.get_mut(&turn) else { return };
-        if let Some(i) = bucket.iter().position(|held| held.identity == identity) {
-            let held = bucket.remove(i);
+        if let Some(i) = bucket.events.iter().position(|held| held.identity == identity) {
+            let held = bucket.events.remove(i);
             self.bytes_held -= held.event.weight();
+            self.n_events -= 1;
             self.n_held -= 1;
         }
-        if bucket.is_empty() {
+        if bucket.events.is_empty() && bucket.lights.is_empty() {
             self.held.remove(&turn);
             self.find_earliest();
         }
@@ -233,17 +302,26 @@ impl Sequencer {
 
     fn put(&mut self, turn: Timestamp, held: Held) {
         self.n_held += 1;
+        self.n_events += 1;
         self.bytes_held += held.event.weight();
         self.earliest = self.earliest.min(turn);
         self.index.entry(held.identity).or_insert(turn);
-        self.held.entry(turn).or_default().push(held);
+        self.held.entry(turn).or_default().events.push(held);
+    }
+
+    #[inline]
+    fn put_light(&mut self, turn: Timestamp, light: Light) {
+        self.n_held += usize::from(light.counts);
+        self.bytes_held += light.sketches.weight_each();
+        self.earliest = self.earliest.min(turn);
+        self.held.entry(turn).or_default().lights.push(light);
     }
 
     fn find_earliest(&mut self) {
         self.earliest = self.held.first_key_value().map_or(Timestamp::MAX, |(turn, _)| *turn);
     }
 
-    fn release_below(&mut self, bound: Timestamp, out: &mut Vec<Released>) {
+    fn release_below(&mut self, bound: Timestamp, out: &mut Exit) {
         while let Some(entry) = self.held.first_entry().filter(|entry| *entry.key() < bound) {
             let (turn, bucket) = entry.remove_entry();
             self.release(turn, bucket, out);
@@ -253,7 +331,7 @@ impl Sequencer {
 
     /// Lets everything go. What claimed a time that was not believed leaves in the turn of the watermark, because the
     /// records that follow it may have any turn from there.
-    fn release_all(&mut self, out: &mut Vec<Released>) {
+    fn release_all(&mut self, out: &mut Exit) {
         let mut rest = std::mem::take(&mut self.held);
         let beyond = rest.split_off(&Timestamp(self.watermark.0.saturating_add(1)));
         for (turn, bucket) in rest {
@@ -265,22 +343,39 @@ impl Sequencer {
         self.find_earliest();
     }
 
-    fn release(&mut self, turn: Timestamp, mut bucket: Vec<Held>, out: &mut Vec<Released>) {
-        bucket.sort_by(|a, b| rank(a).cmp(&rank(b)));
-        for held in bucket {
+    fn release(&mut self, turn: Timestamp, bucket: Bucket, out: &mut Exit) {
+        let Bucket { mut events, mut lights } = bucket;
+        events.sort_by(|a, b| rank(a).cmp(&rank(b)));
+        for held in events {
             self.n_held -= 1;
+            self.n_events -= 1;
             self.bytes_held -= held.event.weight();
             self.index.remove(&held.identity);
-            out.push(Released { turn, late: held.late, event: held.event });
+            out.events.push(Released { turn, late: held.late, event: held.event });
+        }
+        lights.sort_by(|a, b| light_rank(a).cmp(&light_rank(b)));
+        for light in lights {
+            self.n_held -= usize::from(light.counts);
+            self.bytes_held -= light.sketches.weight_each();
+            out.lights.push(Passed { turn, light });
         }
     }
 
     /// Takes over what was saved.
-    pub fn resume(&mut self, latest: Timestamp, watermark: Timestamp, held: Vec<(Timestamp, Held)>) {
+    pub fn resume(
+        &mut self,
+        latest: Timestamp,
+        watermark: Timestamp,
+        held: Vec<(Timestamp, Held)>,
+        lights: Vec<(Timestamp, Light)>,
+    ) {
         self.latest = latest;
         self.watermark = watermark;
         for (turn, held) in held {
             self.put(turn.max(watermark), held);
+        }
+        for (turn, light) in lights {
+            self.put_light(turn.max(watermark), light);
         }
     }
 }
@@ -289,4 +384,10 @@ impl Sequencer {
 fn rank(held: &Held) -> (&str, u32, u64, &str, u32) {
     let event = &held.event;
     (event.text(Text::EventId), held.content, held.identity, &event.object, event.position)
+}
+
+/// The same order, for what is told to habits.
+fn light_rank(light: &Light) -> (&str, u32, u64, &str, u32) {
+    let seen = light.sketches.sight(light.sight);
+    (seen.id, light.content, light.identity, &light.sketches.object, seen.position)
 }

@@ -20,6 +20,12 @@ macro_rules! columns {
             const KEYS: [&'static str; Column::COUNT] = [$($key),+];
             pub(super) const ALL: [Column; Column::COUNT] = [$(Column::$variant),+];
 
+            /// Its key.
+            #[inline]
+            pub fn key(self) -> &'static str {
+                Column::KEYS[self as usize]
+            }
+
             /// The column of a top-level key.
             #[inline]
             pub fn of(key: &str) -> Option<Column> {

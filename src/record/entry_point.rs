@@ -2,11 +2,14 @@
 //!
 //! A user agent is chosen by whoever calls. It is evidence, never a reason to stay silent.
 
+use std::cell::RefCell;
+use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::{Deserialize, Serialize};
 
+use super::skim::Skim;
 use super::{Column, Record};
 
 macro_rules! named {
@@ -74,47 +77,87 @@ named! {
 impl EntryPoint {
     /// Reads the door of a call. The first that fits counts; attackers' tools come first, as they embed an SDK.
     pub fn of(record: &Record<'_>) -> EntryPoint {
-        let agent = agent(record);
+        let from_console = record.column(Column::SessionCredentialFromConsole).and_then(|v| v.as_bool());
+        let text = |column| record.text(column).unwrap_or("");
+        let surroundings = Surroundings {
+            event_type: text(Column::EventType),
+            source_ip: text(Column::SourceIp),
+            from_console: from_console == Some(true),
+        };
+        let found = surroundings.door(text(Column::UserAgent), || Some(is_console_host(record)));
+        found.unwrap_or_default()
+    }
+
+    /// The same, as far as a quick look tells it.
+    pub fn at_a_glance(skim: &Skim<'_>) -> Option<EntryPoint> {
+        let text = |column| Some(skim.text(column)).filter(|text| !text.is_empty() || !skim.has(column));
+        let surroundings = Surroundings {
+            event_type: text(Column::EventType)?,
+            source_ip: text(Column::SourceIp)?,
+            from_console: text(Column::SessionCredentialFromConsole)?.eq_ignore_ascii_case("true"),
+        };
+        let host = || (!skim.has(Column::TlsDetails)).then_some(false);
+        surroundings.door(text(Column::UserAgent)?, host)
+    }
+}
+
+/// What tells the door besides the user agent.
+struct Surroundings<'a> {
+    event_type: &'a str,
+    source_ip: &'a str,
+    from_console: bool,
+}
+
+impl Surroundings<'_> {
+    /// `None` where it depends on the host that was called, and that is not known.
+    fn door(&self, agent: &str, is_console_host: impl FnOnce() -> Option<bool>) -> Option<EntryPoint> {
+        let agent = bare(agent);
         let signs = Signs::of(agent);
         let has = |sign| signs.has(sign);
-        let event_type = record.text(Column::EventType);
-        let from_console = record.column(Column::SessionCredentialFromConsole).and_then(|v| v.as_bool());
         if has(Sign::Offensive) {
-            EntryPoint::Offensive
-        } else if has(Sign::CloudShell) {
-            EntryPoint::CloudShell
-        } else if from_console == Some(true)
+            return Some(EntryPoint::Offensive);
+        }
+        if has(Sign::CloudShell) {
+            return Some(EntryPoint::CloudShell);
+        }
+        if self.from_console
             || has(Sign::Console)
             || agent.starts_with("console.")
-            || has(Sign::Browser) && is_console_host(record)
-            || matches!(event_type, Some("AwsConsoleSignIn" | "AwsConsoleAction"))
+            || matches!(self.event_type, "AwsConsoleSignIn" | "AwsConsoleAction")
+            || has(Sign::Browser) && is_console_host()?
         {
-            EntryPoint::Console
-        } else if agent.ends_with(".amazonaws.com")
-            || agent.starts_with("AWS Internal")
-            || is_service_name(record.text(Column::SourceIp).unwrap_or(""))
-            || event_type == Some("AwsServiceEvent")
-        {
-            EntryPoint::Service
-        } else {
-            let named = [
-                (Sign::Iac, EntryPoint::Iac),
-                (Sign::Ci, EntryPoint::Ci),
-                (Sign::Runtime, EntryPoint::Runtime),
-                (Sign::Cli, EntryPoint::Cli),
-                (Sign::Gui, EntryPoint::Gui),
-                (Sign::Sdk, EntryPoint::Sdk),
-                (Sign::Browser, EntryPoint::Browser),
-            ];
-            named.into_iter().find(|(sign, _)| has(*sign)).map_or(EntryPoint::Other, |(_, door)| door)
+            return Some(EntryPoint::Console);
         }
+        if agent.ends_with(".amazonaws.com")
+            || agent.starts_with("AWS Internal")
+            || is_service_name(self.source_ip)
+            || self.event_type == "AwsServiceEvent"
+        {
+            return Some(EntryPoint::Service);
+        }
+        let named = [
+            (Sign::Iac, EntryPoint::Iac),
+            (Sign::Ci, EntryPoint::Ci),
+            (Sign::Runtime, EntryPoint::Runtime),
+            (Sign::Cli, EntryPoint::Cli),
+            (Sign::Gui, EntryPoint::Gui),
+            (Sign::Sdk, EntryPoint::Sdk),
+            (Sign::Browser, EntryPoint::Browser),
+        ];
+        let found = named.into_iter().find(|(sign, _)| has(*sign));
+        Some(found.map_or(EntryPoint::Other, |(_, door)| door))
     }
 }
 
 impl Os {
     /// Reads the operating system of a call.
     pub fn of(record: &Record<'_>) -> Os {
-        let signs = Signs::of(agent(record));
+        Os::of_agent(record.text(Column::UserAgent).unwrap_or(""))
+    }
+
+    /// The same of a user agent.
+    pub fn of_agent(agent: &str) -> Os {
+        let signs = Signs::of(bare(agent));
         let named = [
             (Sign::Kali, Os::Kali),
             (Sign::MacOs, Os::MacOs),
@@ -176,13 +219,32 @@ const SIGNS: &[(Sign, &[&str])] = &[
     (Sign::Linux, &["linux", "exec-env/", "amazon corretto"]),
 ];
 
+/// Of how many user agents a thread keeps what they are a sign of.
+const KEPT: usize = 256;
+
 /// The signs that a user agent bears, as bits.
 #[derive(Clone, Copy)]
 struct Signs(u32);
 
 impl Signs {
-    /// All texts are sought at once: one after another, they would cost more than parsing the record.
+    /// The same few programs make most calls, so what was found in their names is kept, by a seeded hash.
     fn of(agent: &str) -> Signs {
+        thread_local! {
+            static KNOWN: (foldhash::fast::RandomState, RefCell<[(u64, u32); KEPT]>) =
+                (foldhash::fast::RandomState::default(), RefCell::new([(0, 0); KEPT]));
+        }
+        KNOWN.with(|(seed, known)| {
+            let hash = seed.hash_one(agent);
+            let slot = &mut known.borrow_mut()[hash as usize % KEPT];
+            if slot.0 != hash {
+                *slot = (hash, Signs::sought(agent).0);
+            }
+            Signs(slot.1)
+        })
+    }
+
+    /// All texts are sought at once: one after another, they would cost more than parsing the record.
+    fn sought(agent: &str) -> Signs {
         static SOUGHT: LazyLock<(AhoCorasick, Vec<u32>)> = LazyLock::new(|| {
             let sought = SIGNS.iter().flat_map(|(sign, texts)| texts.iter().map(|t| (*t, 1 << *sign as u32)));
             let (texts, bits): (Vec<&str>, Vec<u32>) = sought.unzip();
@@ -203,9 +265,8 @@ impl Signs {
     }
 }
 
-/// The user agent, without the brackets that older records put around it.
-fn agent<'a>(record: &Record<'a>) -> &'a str {
-    let agent = record.text(Column::UserAgent).unwrap_or("");
+/// A user agent without the brackets that older records put around it.
+fn bare(agent: &str) -> &str {
     agent.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(agent)
 }
 

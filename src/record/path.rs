@@ -73,6 +73,14 @@ impl FieldPath {
         }
     }
 
+    /// The top-level field below which it leads, if it does.
+    pub fn head_column(&self) -> Option<Column> {
+        match self.head {
+            Head::Column(column) => Some(column),
+            _ => None,
+        }
+    }
+
     /// The top-level field that it names in full, if it names one.
     pub fn whole_column(&self) -> Option<Column> {
         match self.head {

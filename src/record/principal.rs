@@ -4,9 +4,12 @@
 //! the role, and the session name is added only where it names a person: other session names are chosen by whoever
 //! assumes the role, and would let them be a new principal at will.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::Record;
+use super::skim::{IdentityKey, Skim};
 use super::value::Value;
 
 /// What kind of principal it is.
@@ -148,8 +151,9 @@ impl Principal {
         let mut arn_parts = arn.splitn(3, '/');
         let arn_role = arn_parts.nth(1).filter(|_| arn.contains(":assumed-role/"));
         let session = if session.is_empty() { arn_parts.next().unwrap_or("") } else { session };
-        let role = issued("userName").or(arn_role);
-        let id = match issued("principalId").or(Some(own_id)).filter(|id| !id.is_empty()) {
+        // The session's own id and ARN name the role as its issuer does, and a quick look finds them.
+        let role = arn_role.or(issued("userName"));
+        let id = match Some(own_id).filter(|id| !id.is_empty()).or(issued("principalId")) {
             Some(id) => id.to_owned(),
             None => format!("role:{account}/{}", role.unwrap_or("unknown")),
         };
@@ -158,6 +162,30 @@ impl Principal {
             return Principal { kind: PrincipalKind::Role, id: format!("{id}:{session}"), name };
         }
         Principal { kind: PrincipalKind::Role, id, name: role.map(str::to_owned) }
+    }
+
+    /// The kind and the key of the principal, as far as a quick look tells them: what [`Principal::of`] says, or `None`.
+    pub fn at_a_glance<'a>(skim: &Skim<'a>) -> Option<(PrincipalKind, Cow<'a, str>)> {
+        let told = |key| Some(skim.identity(key)).filter(|text| !text.is_empty());
+        let id = told(IdentityKey::PrincipalId);
+        match skim.identity(IdentityKey::Type) {
+            "IAMUser" => Some((PrincipalKind::User, id?.into())),
+            "AssumedRole" => {
+                let (arn, full) = (told(IdentityKey::Arn)?, id?);
+                let (own_id, session) = full.split_once(':')?;
+                let role = arn.split_once(":assumed-role/")?.1.split('/').next()?;
+                if own_id.is_empty() || session.is_empty() || arn.split('/').nth(1) != Some(role) {
+                    return None;
+                }
+                let id: Cow<'a, str> = match is_person(role, session) {
+                    // The whole of it where it names a person: `AROA…:name`.
+                    true => full.into(),
+                    false => own_id.into(),
+                };
+                Some((PrincipalKind::Role, id))
+            }
+            _ => None,
+        }
     }
 
     fn of_federated(identity: Value<'_>) -> Principal {

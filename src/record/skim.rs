@@ -55,6 +55,12 @@ impl<'a> Skim<'a> {
         self.at(self.found.identity[key as usize])
     }
 
+    /// `userIdentity` as JSON; empty where it is absent or no object.
+    #[inline]
+    pub fn identity_json(&self) -> &'a str {
+        self.at(self.found.identity_span)
+    }
+
     /// Whether a field of `userIdentity` may be there, whatever its value.
     #[inline]
     pub fn may_have(&self, key: IdentityKey) -> bool {
@@ -186,6 +192,9 @@ mod tests {
                 let there = record.identity().and_then(|i| i.get(name)).is_some();
                 assert!(skim.may_have(key) || !there, "{name}");
             }
+            let mut json = String::new();
+            record.identity().inspect(|i| crate::record::json_text::write(*i, &mut json));
+            assert_eq!(skim.identity_json().is_empty(), json.is_empty());
             assert!(!record.has_dotted_keys());
         });
         true

@@ -23,6 +23,21 @@ pub(crate) enum Access {
     Everything,
 }
 
+/// The columns that hold text in every record of the usual shape.
+const TOLD: [Column; 11] = [
+    Column::EventSource,
+    Column::EventName,
+    Column::AwsRegion,
+    Column::SourceIp,
+    Column::UserAgent,
+    Column::ErrorCode,
+    Column::EventType,
+    Column::EventCategory,
+    Column::RecipientAccountId,
+    Column::VpcEndpointId,
+    Column::VpcEndpointAccountId,
+];
+
 /// What a quick look at a record can tell of a path.
 #[derive(Clone, Debug)]
 pub(crate) enum Shortcut {
@@ -32,6 +47,8 @@ pub(crate) enum Shortcut {
     Identity(IdentityKey),
     KnownRegion,
     GlobalService,
+    /// A fact that the quick look itself works out.
+    Fact(Fact),
     /// Absent where neither the session's name nor these keys speak of a machine.
     SessionHost(Box<[memchr::memmem::Finder<'static>; 2]>),
 }
@@ -74,6 +91,17 @@ impl Access {
         }
     }
 
+    /// Whether a quick look at a record of the usual shape tells the value, and nothing but the top of the record and its
+    /// identity is needed for it.
+    pub(crate) fn is_told_at_a_glance(&self) -> bool {
+        match self {
+            Access::Outcome | Access::Denied | Access::Action | Access::Service => true,
+            Access::Column(column, _) => TOLD.contains(column),
+            Access::Path(_, shortcut) => shortcut.tells_value(),
+            Access::Everything => false,
+        }
+    }
+
     /// A rough price in nanoseconds.
     pub(crate) fn cost(&self) -> u32 {
         match self {
@@ -99,6 +127,13 @@ impl Shortcut {
             "userIdentity.arn" => Shortcut::Identity(IdentityKey::Arn),
             "userIdentity.invokedBy" => Shortcut::Identity(IdentityKey::InvokedBy),
             "userIdentity.accessKeyId" => Shortcut::Identity(IdentityKey::AccessKeyId),
+            "trail.principal" => Shortcut::Fact(Fact::Principal),
+            "trail.principal_kind" => Shortcut::Fact(Fact::PrincipalKind),
+            "trail.account" => Shortcut::Fact(Fact::Account),
+            "trail.entry_point" => Shortcut::Fact(Fact::EntryPoint),
+            "trail.os" => Shortcut::Fact(Fact::Os),
+            "trail.source_kind" => Shortcut::Fact(Fact::SourceKind),
+            "trail.via_vpce" => Shortcut::Fact(Fact::ViaVpce),
             "trail.known_region" => Shortcut::KnownRegion,
             "trail.global_service" => Shortcut::GlobalService,
             "trail.session_host" => Shortcut::SessionHost(Box::new(

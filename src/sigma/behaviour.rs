@@ -26,6 +26,8 @@ pub(crate) struct Behaviour {
     pub(crate) tolerate: Tolerate,
     /// Less than this is never much.
     pub(crate) floor: u64,
+    /// Only who uses at most so many values can surprise by another.
+    pub(crate) values_max: Option<u64>,
     /// Whether it says how it learns.
     pub(crate) is_learned: bool,
 }
@@ -40,13 +42,14 @@ pub(crate) struct Tolerate {
 }
 
 /// The keys that only behaviours have, and in which of them they mean something.
-const MEANT: [(&str, &[Kind]); 7] = {
-    use Kind::{Burst, Bypass, Dormant, NewValue, Rare, Silence, Spread, Switch, Travel};
+const MEANT: [(&str, &[Kind]); 8] = {
+    use Kind::{Burst, Bypass, Dormant, NewValue, Rare, Reversal, Silence, Spread, Switch, Travel};
     [
-        ("field", &[NewValue, Switch, Spread, Rare, Bypass, Travel]),
+        ("field", &[NewValue, Switch, Spread, Rare, Reversal, Bypass, Travel]),
         ("learn", &[NewValue, Switch, Dormant, Burst, Spread, Rare, Silence, Bypass, Travel]),
         ("forget", &[NewValue, Dormant, Burst, Spread, Rare, Silence, Bypass, Travel]),
         ("peers", &[NewValue, Rare, Bypass]),
+        ("values_max", &[NewValue]),
         ("after", &[Dormant, Silence]),
         ("tolerate", &[NewValue, Switch]),
         ("floor", &[Burst, Spread, Rare, Bypass, Travel]),
@@ -138,6 +141,8 @@ pub(crate) fn parse(
     let after = after(section, kind, forget, faults);
     let tolerate = tolerate(section, faults);
     let floor = floor(section, kind, faults);
+    let values_max = section.get("values_max").filter(|n| !n.is_null());
+    let values_max = values_max.and_then(|node| number_of_values(node, faults));
     let is_learned = kind != Kind::Spread || section.get("learn").is_some();
     if let Some(node) = section.get("condition").filter(|_| !is_learned) {
         let message = "`condition` is a bound on how far from usual, and nothing is learned here";
@@ -152,7 +157,7 @@ pub(crate) fn parse(
         let message = format!("`{}` is the key itself, not its peers", crate::inert::plain(name));
         faults.error(*place, message, "name a wider one, such as `trail.account`");
     }
-    Some(Behaviour { events, age, forget, peers, after, tolerate, floor, is_learned })
+    Some(Behaviour { events, age, forget, peers, after, tolerate, floor, values_max, is_learned })
 }
 
 fn forbid(section: &Node, kind: Kind, faults: &mut Faults) {
@@ -212,6 +217,19 @@ fn number_of_events(node: &Node, faults: &mut Faults) -> Option<u64> {
     if found.is_none() {
         let message = format!("`{}` is no number of records to learn from", crate::inert::plain(text));
         faults.error(node.place, message, format!("write a whole number from 1 to {EVENTS_MAX}"));
+    }
+    found
+}
+
+/// Beyond so many a key is spread, and says nothing anyway.
+const VALUES_MAX: u64 = 256;
+
+fn number_of_values(node: &Node, faults: &mut Faults) -> Option<u64> {
+    let text = node.text().unwrap_or("");
+    let found = text.parse::<u64>().ok().filter(|n| (1..=VALUES_MAX).contains(n));
+    if found.is_none() {
+        let message = format!("`{}` is no number of values", crate::inert::plain(text));
+        faults.error(node.place, message, format!("write a whole number from 1 to {VALUES_MAX}"));
     }
     found
 }

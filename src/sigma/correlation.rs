@@ -16,7 +16,7 @@ pub(crate) struct Correlation {
     pub(crate) kind: Kind,
     /// Ids, names or titles of what it rests on, as written.
     pub(crate) rules: Vec<(String, Place)>,
-    /// The same of what must not be missing.
+    /// The same of what must not be missing, or must come in between.
     pub(crate) without: Vec<(String, Place)>,
     pub(crate) side: Side,
     pub(crate) group_by: Vec<(String, Place)>,
@@ -59,6 +59,7 @@ pub(crate) enum Kind {
     Silence,
     Bypass,
     Travel,
+    Reversal,
 }
 
 /// Where something is missing.
@@ -70,7 +71,7 @@ pub(crate) enum Side {
     Around,
 }
 
-const KINDS: [(&str, Kind); 18] = [
+const KINDS: [(&str, Kind); 19] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -89,6 +90,7 @@ const KINDS: [(&str, Kind); 18] = [
     ("silence", Kind::Silence),
     ("bypass", Kind::Bypass),
     ("travel", Kind::Travel),
+    ("reversal", Kind::Reversal),
 ];
 
 const SIDES: [(&str, Side); 3] = [("after", Side::After), ("before", Side::Before), ("around", Side::Around)];
@@ -133,6 +135,7 @@ const KEYS: &[&str] = &[
     "type",
     "rules",
     "without",
+    "between",
     "side",
     "group-by",
     "timespan",
@@ -145,6 +148,7 @@ const KEYS: &[&str] = &[
     "peers",
     "after",
     "tolerate",
+    "values_max",
     "floor",
 ];
 
@@ -180,7 +184,7 @@ impl Correlation {
             let message = format!("more than {RULES_MEETING_MAX} rules that must meet");
             faults.error(*place, message, "correlate some of them first, and this one over those");
         }
-        let (without, side) = absence(section, kind, faults);
+        let (without, side) = others(section, kind, faults);
         let mut asked = bounds::parse(section, kind, faults);
         let group_by = texts(section.get("group-by"), faults);
         let behaviour = behaviour::parse(section, kind, &group_by, &mut asked, faults);
@@ -231,18 +235,22 @@ fn one_of<T: Copy>(section: &Node, key: &str, known: &[(&str, T)], faults: &mut 
     found
 }
 
-fn absence(section: &Node, kind: Option<Kind>, faults: &mut Faults) -> (Vec<(String, Place)>, Side) {
-    if kind == Some(Kind::Absence) {
-        let without = references(section, "without", faults);
-        return (without, one_of(section, "side", &SIDES, faults).unwrap_or_default());
-    }
-    for key in ["without", "side"] {
-        if let (Some(node), Some(kind)) = (section.get(key), kind) {
+/// Reads the rules that have another part than those under `rules`.
+fn others(section: &Node, kind: Option<Kind>, faults: &mut Faults) -> (Vec<(String, Place)>, Side) {
+    for (key, home) in [("without", Kind::Absence), ("side", Kind::Absence), ("between", Kind::Reversal)] {
+        if let (Some(node), Some(kind)) = (section.get(key), kind.filter(|kind| *kind != home)) {
             let message = format!("`{key}` means nothing in `{}`", kind.name());
-            faults.error(node.place, message, "leave it out, or use `type: absence`");
+            faults.error(node.place, message, format!("leave it out, or use `type: {}`", home.name()));
         }
     }
-    (Vec::new(), Side::default())
+    match kind {
+        Some(Kind::Absence) => {
+            let without = references(section, "without", faults);
+            (without, one_of(section, "side", &SIDES, faults).unwrap_or_default())
+        }
+        Some(Kind::Reversal) => (references(section, "between", faults), Side::default()),
+        _ => (Vec::new(), Side::default()),
+    }
 }
 
 fn timespan(

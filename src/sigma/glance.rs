@@ -6,8 +6,10 @@
 use super::access::{Access, Shortcut, service_of, with_action};
 use crate::alert::Outcome;
 use crate::record::context::Context;
-use crate::record::derived::host_of_session;
-use crate::record::network::is_global_service;
+use crate::record::derived::{Fact, host_of_session};
+use crate::record::entry_point::{EntryPoint, Os};
+use crate::record::network::{SourceKind, is_global_service};
+use crate::record::principal::Principal;
 use crate::record::skim::{IdentityKey, Skim};
 use crate::record::value::Datum;
 use crate::record::{Column, without_api_date};
@@ -46,7 +48,7 @@ pub(crate) enum Glance<'a> {
 
 /// A record that was skimmed.
 pub(crate) struct Glanced<'r, 'a> {
-    skim: &'r Skim<'a>,
+    pub(crate) skim: &'r Skim<'a>,
     context: &'r Context,
     /// `None`: not known.
     pub(crate) outcome: Option<Outcome>,
@@ -76,6 +78,11 @@ impl<'r, 'a> Glanced<'r, 'a> {
                 "" => Glance::Absent,
                 text => Glance::Value(Datum::Str(text)),
             }),
+            Access::Path(_, Shortcut::Fact(Fact::Principal)) => match Principal::at_a_glance(skim) {
+                Some((_, id)) => f(Glance::Value(Datum::Str(&id))),
+                None => f(Glance::Unknown),
+            },
+            Access::Path(_, Shortcut::Fact(fact)) => f(self.fact(*fact)),
             Access::Path(_, shortcut) => f(self.shortcut(shortcut)),
             Access::Outcome => {
                 f(self.outcome.map_or(Glance::Unknown, |o| Glance::Value(Datum::Str(o.name()))))
@@ -98,7 +105,7 @@ impl<'r, 'a> Glanced<'r, 'a> {
     fn shortcut(&self, shortcut: &Shortcut) -> Glance<'a> {
         let skim = self.skim;
         match shortcut {
-            Shortcut::None => Glance::Unknown,
+            Shortcut::None | Shortcut::Fact(_) => Glance::Unknown,
             Shortcut::Key(key) if key.find(skim.raw()).is_none() => Glance::Absent,
             Shortcut::Key(_) => Glance::Unknown,
             Shortcut::Identity(key) => match skim.identity(*key) {
@@ -123,6 +130,34 @@ impl<'r, 'a> Glanced<'r, 'a> {
             Shortcut::GlobalService => {
                 Glance::Value(Datum::Bool(is_global_service(skim.text(Column::EventSource))))
             }
+        }
+    }
+}
+
+impl<'a> Glanced<'_, 'a> {
+    #[inline]
+    fn fact(&self, fact: Fact) -> Glance<'a> {
+        let skim = self.skim;
+        let named =
+            |name: Option<&'static str>| name.map_or(Glance::Unknown, |name| Glance::Value(Datum::Str(name)));
+        match fact {
+            Fact::PrincipalKind => named(Principal::at_a_glance(skim).map(|(kind, _)| kind.name())),
+            Fact::Account => known(skim.text(Column::RecipientAccountId)),
+            Fact::EntryPoint => named(EntryPoint::at_a_glance(skim).map(EntryPoint::name)),
+            Fact::Os => match skim.text(Column::UserAgent) {
+                "" if skim.has(Column::UserAgent) => Glance::Unknown,
+                agent => named(Some(Os::of_agent(agent).name())),
+            },
+            Fact::SourceKind => match skim.text(Column::SourceIp) {
+                "" if skim.has(Column::SourceIp) => Glance::Unknown,
+                source => SourceKind::of_text(source)
+                    .map_or(Glance::Absent, |kind| Glance::Value(Datum::Str(kind.name()))),
+            },
+            Fact::ViaVpce => match skim.text(Column::VpcEndpointId) {
+                "" if skim.has(Column::VpcEndpointId) => Glance::Unknown,
+                id => Glance::Value(Datum::Bool(id.starts_with("vpce-"))),
+            },
+            _ => Glance::Unknown,
         }
     }
 }

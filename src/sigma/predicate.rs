@@ -98,6 +98,17 @@ impl Predicate {
         }
     }
 
+    /// Whether a quick look at a record of the usual shape decides it, by the top of the record and its identity alone.
+    pub(crate) fn is_told_at_a_glance(&self) -> bool {
+        match self {
+            Predicate::All(parts) | Predicate::Any(parts) => parts.iter().all(Predicate::is_told_at_a_glance),
+            Predicate::Not(part) => part.is_told_at_a_glance(),
+            Predicate::Test(test) => {
+                !matches!(test.check, Check::Fields(_)) && test.access.is_told_at_a_glance()
+            }
+        }
+    }
+
     /// Exceptions come late: they seldom decide anything.
     fn cost_in_all(&self) -> u32 {
         match self {

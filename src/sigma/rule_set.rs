@@ -57,12 +57,15 @@ struct CompiledRule {
     outcomes: OutcomeSet,
     condition: Predicate,
     denied: Option<Predicate>,
+    /// What it finds needs no event.
+    is_light: bool,
 }
 
 /// Buffers that matching uses again and again; one a thread.
 #[derive(Debug, Default)]
 pub struct MatchScratch {
     candidates: Vec<u32>,
+    light: Vec<u32>,
     lookup: Lookup,
     buffers: Buffers,
 }
@@ -87,6 +90,7 @@ impl RuleSet {
             outcomes: source.outcomes,
             condition: Predicate::new(&source.condition),
             denied: source.denied.as_ref().map(Predicate::new),
+            is_light: false,
         };
         let needed = |source: &RuleSource| {
             Expr::any(
@@ -111,7 +115,7 @@ impl RuleSet {
     /// Puts the catalogue indices of all rules that match a record into `hits`, ascending.
     pub fn matches(&self, record: &Record<'_>, scratch: &mut MatchScratch, hits: &mut Vec<u32>) {
         hits.clear();
-        let MatchScratch { candidates, lookup, buffers } = scratch;
+        let MatchScratch { candidates, lookup, buffers, .. } = scratch;
         let asked = Asked { record, outcome: Outcome::of(record) };
         self.index.candidates(&asked, lookup, candidates);
         for candidate in candidates.iter() {
@@ -125,20 +129,61 @@ impl RuleSet {
 }
 
 impl RuleSet {
-    /// Whether some rule might match, as far as a quick look at a record can tell. `false` is certain.
+    /// What a quick look at a record tells: the catalogue indices of all rules that match it, ascending, all of them
+    /// light; `None` where another might match, or it takes a closer look to know.
     #[inline]
-    pub fn may_match(&self, skim: &Skim<'_>, context: &Context, scratch: &mut MatchScratch) -> bool {
-        let MatchScratch { candidates, lookup, buffers } = scratch;
-        let glanced = Glanced::new(skim, context);
-        self.index.might_match(&glanced, lookup, candidates);
-        candidates.iter().any(|candidate| {
+    pub(crate) fn at_a_glance<'s>(
+        &self,
+        glanced: &Glanced<'_, '_>,
+        scratch: &'s mut MatchScratch,
+    ) -> Option<&'s [u32]> {
+        let MatchScratch { candidates, light, lookup, buffers } = scratch;
+        light.clear();
+        self.index.might_match(glanced, lookup, candidates);
+        for candidate in candidates.iter() {
             let rule = &self.rules[*candidate as usize];
-            let mut is_open = |c: &Predicate| c.glance(&glanced, buffers) != Verdict::Fails;
-            match glanced.outcome {
-                Some(outcome) => rule.condition_for(outcome).is_some_and(is_open),
-                None => is_open(&rule.condition) || rule.denied.as_ref().is_some_and(is_open),
+            let mut verdict = |c: &Predicate| c.glance(glanced, buffers);
+            let verdict = match glanced.outcome {
+                Some(outcome) => rule.condition_for(outcome).map_or(Verdict::Fails, verdict),
+                None => verdict(&rule.condition).max(rule.denied.as_ref().map_or(Verdict::Fails, verdict)),
+            };
+            match verdict {
+                Verdict::Fails => {}
+                Verdict::Holds if rule.is_light && glanced.outcome.is_some() => light.push(rule.detector),
+                _ => return None,
             }
-        })
+        }
+        if light.len() > 1 {
+            light.sort_unstable();
+            light.dedup();
+        }
+        Some(light)
+    }
+
+    /// The same of a record as it is skimmed.
+    pub fn told_at_a_glance<'s>(
+        &self,
+        skim: &Skim<'_>,
+        context: &Context,
+        scratch: &'s mut MatchScratch,
+    ) -> Option<&'s [u32]> {
+        self.at_a_glance(&Glanced::new(skim, context), scratch)
+    }
+
+    /// Whether all that a rule asks is told by a quick look at a record of the usual shape.
+    pub(crate) fn is_told_at_a_glance(&self, detector: u32) -> bool {
+        let is_told = |rule: &CompiledRule| {
+            rule.condition.is_told_at_a_glance()
+                && rule.denied.as_ref().is_none_or(Predicate::is_told_at_a_glance)
+        };
+        self.rules.iter().find(|rule| rule.detector == detector).is_some_and(is_told)
+    }
+
+    /// Marks the rules whose findings need no event.
+    pub(crate) fn mark_light(&mut self, is_light: impl Fn(u32) -> bool) {
+        for rule in &mut self.rules {
+            rule.is_light = is_light(rule.detector);
+        }
     }
 }
 

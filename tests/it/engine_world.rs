@@ -172,6 +172,7 @@ impl Call {
             identity: hash::stable64(self.id.as_bytes()),
             content: self.time as u32,
             event: Line::NO_EVENT,
+            sight: Line::NO_SIGHT,
             revises: false,
         }
     }
@@ -198,6 +199,7 @@ pub(crate) fn object(name: &str, calls: &[Call]) -> Scanned {
         n_read: lines.len() as u64,
         lines,
         events,
+        sketches: Default::default(),
         filtered: Vec::new(),
         rejected: Vec::new(),
         rejects: Vec::new(),

@@ -13,6 +13,7 @@ mod engine_world;
 mod habits;
 mod hostile;
 mod kinds;
+mod light;
 mod lineage;
 mod places;
 mod quality;

@@ -9,6 +9,7 @@ use crate::detect::catalog::{
     Base, Catalog, Condition, Correlation, CorrelationKind, Detector, DetectorKind, Learning, Once, Pace,
     Side, Tolerance,
 };
+use crate::detect::light::Light;
 use crate::detect::window::absence::wait_of;
 use crate::detect::window::{GRACE, SLACK};
 use crate::hash;
@@ -65,10 +66,12 @@ pub(super) fn catalog(entries: &[Entry], links: &Links) -> Catalog {
     hand_captures_down(&mut detectors);
     let sources =
         order.iter().zip(0u32..).filter_map(|(at, i)| source(i, &entries[*at], links.filters.get(at)));
-    let rules = RuleSet::new(sources.collect());
+    let mut rules = RuleSet::new(sources.collect());
+    let light = Light::of(&detectors, &captures.paths, &rules);
+    rules.mark_light(|detector| light.is_light(detector));
     let hash = hash_of(&detectors);
     let set_aside = entries.iter().filter_map(Entry::set_aside).collect();
-    Catalog { detectors, rules, captures: captures.paths, set_aside, hash, ..Catalog::default() }
+    Catalog { detectors, rules, light, captures: captures.paths, set_aside, hash, ..Catalog::default() }
 }
 
 fn detector(entry: &Entry, captures: &mut Captures) -> Detector {
@@ -128,6 +131,7 @@ fn correlation(
         field: joined(&written.asked.fields),
         group_by: joined(&written.group_by),
         peers: joined(peers),
+        values_max: written.behaviour.as_ref().and_then(|behaviour| behaviour.values_max),
         timespan: written.timespan,
         condition: condition(written, n_roles),
         round: links.levels.get(&at).and_then(|level| u8::try_from(level + 1).ok()).unwrap_or(u8::MAX),
@@ -156,6 +160,7 @@ fn kind(written: &correlation::Correlation) -> CorrelationKind {
         Kind::ValueMedian => CorrelationKind::ValuePercentile(50.0),
         Kind::Temporal => CorrelationKind::Temporal,
         Kind::TemporalOrdered => CorrelationKind::TemporalOrdered,
+        Kind::Reversal => CorrelationKind::Reversal,
         Kind::Absence => CorrelationKind::Absence(side(written.side)),
         Kind::NewValue => CorrelationKind::NewValue(learning, tolerance(written)),
         Kind::Switch => CorrelationKind::Switch(learning, tolerance(written)),

@@ -100,8 +100,8 @@ fn resolve(
     faults: &mut Faults,
 ) -> Vec<Tie> {
     let mut ties: Vec<Tie> = Vec::new();
-    let is_absence = !correlation.without.is_empty();
-    let rules = correlation.rules.iter().zip(0u16..).map(|(r, n)| (r, if is_absence { 0 } else { n }));
+    let has_others = !correlation.without.is_empty();
+    let rules = correlation.rules.iter().zip(0u16..).map(|(r, n)| (r, if has_others { 0 } else { n }));
     let without = correlation.without.iter().map(|r| (r, 1));
     for ((reference, place), role) in rules.chain(without) {
         let (found, wants_denied) = match (directory.find(reference), reference.strip_suffix(".denied")) {

@@ -20,6 +20,7 @@ pub mod meeting;
 pub mod novelty;
 pub mod pulse;
 pub mod rare;
+pub mod reversal;
 pub mod rhythm;
 pub mod sample;
 pub mod sight;
@@ -34,11 +35,16 @@ pub mod total;
 pub mod travel;
 pub mod witness;
 
+use std::sync::Arc;
+
 use super::catalog::{Base, Correlation, CorrelationKind};
 use super::finding::{Habit, Told, Turned, Whose};
+use crate::alert::{Evidence, Outcome};
 use crate::time::{Span, Timestamp};
 
+use novelty::NAME_BYTES;
 use pulse::Pulse;
+use reversal::Step;
 pub use sight::Sight;
 use sight::{believed, clipped, hundredth};
 pub use state::State;
@@ -130,12 +136,27 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// What a detector tells of it, with its evidence.
+    pub fn into_told(self, evidence: Vec<Arc<Evidence>>) -> Told {
+        let Decision { measure, is_estimate, steps, habit, .. } = self;
+        Told { measure, is_estimate, steps, evidence, habit }
+    }
+
     /// The same, as what the peers of a key of so many records say.
     fn of_peers(mut self, n_own: u64) -> Decision {
         if let Some(habit) = &mut self.habit {
             habit.whose = Whose::Peers { n_own };
         }
         self
+    }
+}
+
+/// What a finding of a base is to a reversal.
+pub fn step_of(base: &Base, outcome: Outcome) -> Step {
+    match (base.role, outcome) {
+        (1, _) => Step::Between,
+        (_, Outcome::Denied) => Step::Refused,
+        _ => Step::Allowed,
     }
 }
 
@@ -163,9 +184,9 @@ impl Window {
 
     /// A decision of this window with its evidence, and whether it opens.
     pub fn told(&self, decision: Decision, asked: &Correlation) -> (Told, bool) {
-        let Decision { measure, is_estimate, opens, end, steps, habit } = decision;
+        let (opens, end) = (decision.opens, decision.end);
         let evidence = self.witnesses.within(end.saturating_sub(asked.timespan.0), end);
-        (Told { measure, is_estimate, steps, evidence, habit }, opens)
+        (decision.into_told(evidence), opens)
     }
 
     /// The turn after which something is decided although nothing came.
@@ -192,6 +213,7 @@ impl Window {
         match &mut self.state {
             State::Values(habit) => habit.take_pushed_out(),
             State::Places(places) => places.take_pushed_out(),
+            State::Reversal(reversal) => reversal.take_pushed_out(),
             State::Group(group) => std::mem::take(&mut group.pushed_out),
             State::Ways(ways) => std::mem::take(&mut ways.pushed_out),
             _ => 0,

@@ -84,13 +84,21 @@ impl ValueHabit {
         let judged = self.judge(sight, learning, asked.timespan);
         let decision = match (judged.is_new, judged.is_settled) {
             (true, true) if !self.is_spread && asked.condition.holds(judged.bits) => {
-                Some(self.decision(sight, judged.bits, asked.timespan))
+                (self.is_narrow(sight, asked)).then(|| self.decision(sight, judged.bits, asked.timespan))
             }
             (true, false) if !self.is_spread => peers.cloned().map(|decision| decision.of_peers(self.n)),
             _ => None,
         };
         self.admit(sight, judged.is_new, asked.timespan);
         decision
+    }
+
+    /// Whether so few values are remembered that another one may be told.
+    fn is_narrow(&self, sight: &Sight<'_>, asked: &Correlation) -> bool {
+        asked.values_max.is_none_or(|max| {
+            let fresh = self.values.iter().filter(|known| is_fresh(known, sight.time, asked.timespan));
+            fresh.count() as u64 <= max
+        })
     }
 
     /// Begins anew where nothing was seen for long, or where a key that was spread is so no more.

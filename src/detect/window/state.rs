@@ -8,6 +8,7 @@ use super::distinct::DistinctWindow;
 use super::meeting::MeetingWindow;
 use super::novelty::ValueHabit;
 use super::rare;
+use super::reversal::Reversal;
 use super::sample::SampleWindow;
 use super::sight::{believed, number_of, sight_of, value_of};
 use super::silence::Silence;
@@ -16,7 +17,7 @@ use super::spread::Spread;
 use super::switch::{self, Places};
 use super::total::TotalWindow;
 use super::travel::Travel;
-use super::{Aside, Decision};
+use super::{Aside, Decision, step_of};
 use crate::detect::catalog::{Base, Correlation, CorrelationKind};
 use crate::detect::finding::Turned;
 use crate::hash;
@@ -48,6 +49,8 @@ pub enum State {
     Burst(Box<Burst>),
     /// How many distinct values, and how many there usually are.
     Spread(Box<Spread>),
+    /// What was refused, and may be allowed now.
+    Reversal(Box<Reversal>),
     /// What a group of keys uses.
     Group(Box<rare::Group>),
     /// When a key usually speaks, and how long it has not.
@@ -78,6 +81,7 @@ impl State {
             CorrelationKind::Burst(_) => State::Burst(Box::default()),
             CorrelationKind::Spread(..) => State::Spread(Box::default()),
             CorrelationKind::Rare(_) => State::Group(Box::default()),
+            CorrelationKind::Reversal => State::Reversal(Box::default()),
             CorrelationKind::Silence(..) => State::Silence(Box::default()),
             CorrelationKind::Bypass(_) => State::Ways(Box::default()),
             CorrelationKind::Travel(_) => State::Travel(Box::default()),
@@ -144,6 +148,10 @@ impl State {
                     asked,
                 )
             }
+            State::Reversal(reversal) => {
+                let step = step_of(base, event.outcome);
+                reversal.observe(step, &sight_of(turned, base, |text| Some(text.into()))?, asked)
+            }
             State::Slumber(slumber) => {
                 let CorrelationKind::Dormant(learning, after) = asked.kind else { return None };
                 slumber.observe(believed(turned), &name_of(event, base), learning, after, asked)
@@ -179,7 +187,7 @@ impl State {
             State::Spread(spread) => spread.distinct.forget(horizon, asked.timespan),
             // Habits forget when they are asked, in the time of what is asked.
             State::Values(_) | State::Places(_) | State::Slumber(_) | State::Group(_) => {}
-            State::Silence(_) | State::Ways(_) | State::Travel(_) => {}
+            State::Silence(_) | State::Ways(_) | State::Travel(_) | State::Reversal(_) => {}
         }
     }
 
@@ -197,6 +205,7 @@ impl State {
             State::Burst(burst) => burst.weight(),
             State::Spread(spread) => spread.weight(),
             State::Group(group) => group.weight(),
+            State::Reversal(reversal) => reversal.weight(),
             State::Silence(silence) => silence.weight(),
             State::Ways(ways) => ways.weight(),
             State::Travel(travel) => travel.weight(),
@@ -211,7 +220,8 @@ impl State {
             | State::Slumber(_)
             | State::Group(_)
             | State::Silence(_)
-            | State::Ways(_) => None,
+            | State::Ways(_)
+            | State::Reversal(_) => None,
             // Of each of two places at least one.
             State::Places(_) | State::Travel(_) => Some(u16::from(decision.is_some())),
             _ => Some(base.role),

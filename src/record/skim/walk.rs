@@ -14,6 +14,8 @@ const DEPTH_MAX: u32 = 60;
 pub(super) struct Found {
     pub(super) columns: [Span; Column::COUNT],
     pub(super) identity: [Span; IdentityKey::COUNT],
+    /// Where the identity stands, where it is an object.
+    pub(super) identity_span: Span,
     /// Columns that were written, as bits.
     pub(super) seen: u64,
     /// Fields of an identity that were written, as bits; all where it is no object.
@@ -50,6 +52,7 @@ impl Found {
     pub(super) const NOTHING: Found = Found {
         columns: [(0, 0); Column::COUNT],
         identity: [(0, 0); IdentityKey::COUNT],
+        identity_span: (0, 0),
         seen: 0,
         identity_seen: 0,
     };
@@ -69,7 +72,11 @@ impl Found {
             at = close + 2;
             at = match *raw.get(at)? {
                 b'"' => self.string(column, cursor, at)?,
-                b'{' if column == Some(Column::UserIdentity) => self.identity(raw, cursor, at)?,
+                b'{' if column == Some(Column::UserIdentity) => {
+                    let end = self.identity(raw, cursor, at)?;
+                    self.identity_span = (at as u32, end as u32);
+                    end
+                }
                 b'[' if column == Some(Column::UserIdentity) => return None,
                 b'{' | b'[' => nested(raw, cursor, at)?,
                 _ => scalar(raw, at)?,

@@ -1,0 +1,240 @@
+//! What waits to be told to habits, and what profiles know, as they are written in a snapshot.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::fold::Fold;
+use super::saved::time;
+use super::saved_event::named;
+use super::saved_habit::{SavedReversal, SavedValues};
+use super::sequence::Light;
+use super::sketch::{Sketches, Whole};
+use crate::alert::Outcome;
+use crate::detect::catalog::Catalog;
+use crate::detect::profile::{State, correlation_of};
+use crate::record::credential::Mfa;
+use crate::time::Timestamp;
+
+/// What waits of one object.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedSketches {
+    object: String,
+    sketches: Vec<SavedSketch>,
+    lights: Vec<SavedSight>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedSketch {
+    facts: Vec<SavedFact>,
+    identity: String,
+    brief: String,
+    outcome: String,
+    /// Where it was read: whether there was a second factor, as far as known.
+    mfa: Option<Option<bool>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedFact {
+    /// The fingerprint of the correlation that asks.
+    correlation: u64,
+    /// Which of its bases the rule is.
+    base: u16,
+    key: u128,
+    value: u64,
+    text: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedSight {
+    turn: i64,
+    time: i64,
+    identity: u64,
+    content: u32,
+    late: bool,
+    counts: bool,
+    sketch: u32,
+    position: u32,
+    id: String,
+}
+
+/// What a key is used to.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedProfile {
+    key: u128,
+    hour: i64,
+    /// By the fingerprint of the correlation that asks.
+    habits: Vec<(u64, SavedState)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedState {
+    Values(SavedValues),
+    Reversal(SavedReversal),
+}
+
+/// By fingerprint, the index of each detector of a catalogue.
+type ByFingerprint = HashMap<u64, u32>;
+
+impl SavedSketches {
+    /// All that waits, by object.
+    pub(super) fn all(fold: &Fold) -> Vec<SavedSketches> {
+        let mut places: HashMap<*const Sketches, usize> = HashMap::new();
+        let mut saved: Vec<(SavedSketches, HashMap<u32, u32>)> = Vec::new();
+        for (turn, light) in fold.sequencer.lights() {
+            let at = *places.entry(Arc::as_ptr(&light.sketches)).or_insert_with(|| {
+                let object = light.sketches.object.to_string();
+                saved.push((
+                    SavedSketches { object, sketches: Vec::new(), lights: Vec::new() },
+                    HashMap::new(),
+                ));
+                saved.len() - 1
+            });
+            let (saved, numbers) = &mut saved[at];
+            saved.add(turn, light, numbers, &fold.catalog);
+        }
+        saved.into_iter().map(|(saved, _)| saved).collect()
+    }
+
+    fn add(&mut self, turn: Timestamp, light: &Light, numbers: &mut HashMap<u32, u32>, catalog: &Catalog) {
+        let sight = light.sketches.sight(light.sight);
+        let sketch = *numbers.entry(sight.sketch).or_insert_with(|| {
+            self.sketches.push(SavedSketch::of(&light.sketches, light.sight, catalog));
+            self.sketches.len() as u32 - 1
+        });
+        self.lights.push(SavedSight {
+            turn: turn.0,
+            time: light.time.0,
+            identity: light.identity,
+            content: light.content,
+            late: light.late,
+            counts: light.counts,
+            sketch,
+            position: sight.position,
+            id: sight.id.to_owned(),
+        });
+    }
+
+    /// What waits, with what is still asked of it.
+    pub(super) fn into_lights(self, catalog: &Catalog) -> Vec<(Timestamp, Light)> {
+        let by_fingerprint = fingerprints(catalog);
+        let mut sketches = Sketches::of(self.object.into());
+        let wholes: Vec<u32> = self
+            .sketches
+            .iter()
+            .map(|saved| saved.restore(&mut sketches, &by_fingerprint, catalog))
+            .collect();
+        let mut seen = Vec::with_capacity(self.lights.len());
+        for saved in self.lights {
+            if let Some(sketch) = wholes.get(saved.sketch as usize) {
+                seen.push((sketches.see(*sketch, saved.position, &saved.id), saved));
+            }
+        }
+        let sketches = Arc::new(sketches);
+        let light = |(sight, saved): (u32, SavedSight)| {
+            let SavedSight { identity, content, late, counts, .. } = saved;
+            let sketches = Arc::clone(&sketches);
+            let light = Light { sketches, sight, identity, content, time: time(saved.time), late, counts };
+            (time(saved.turn), light)
+        };
+        seen.into_iter().map(light).collect()
+    }
+}
+
+impl SavedSketch {
+    fn of(sketches: &Sketches, sight: u32, catalog: &Catalog) -> SavedSketch {
+        let whole = sketches.whole(sight);
+        let fact = |fact: &super::sketch::Fact| {
+            let asked = &catalog.light.asked[usize::from(fact.asked)];
+            SavedFact {
+                correlation: catalog.detectors[asked.correlation as usize].fingerprint,
+                base: asked.base,
+                key: fact.key,
+                value: fact.value,
+                text: sketches.text(fact).to_owned(),
+            }
+        };
+        SavedSketch {
+            facts: sketches.facts(sight).iter().map(fact).collect(),
+            identity: whole.identity.to_owned(),
+            brief: whole.brief.to_owned(),
+            outcome: whole.outcome.name().to_owned(),
+            mfa: whole.mfa.map(Mfa::as_bool),
+        }
+    }
+
+    fn restore(&self, sketches: &mut Sketches, by_fingerprint: &ByFingerprint, catalog: &Catalog) -> u32 {
+        let facts = self.facts.iter().filter_map(|fact| {
+            let correlation = by_fingerprint.get(&fact.correlation)?;
+            let is_meant = |asked: &crate::detect::light::Asked| {
+                asked.correlation == *correlation && asked.base == fact.base
+            };
+            let asked = catalog.light.asked.iter().position(is_meant)?;
+            Some((u16::try_from(asked).ok()?, fact.key, fact.value, fact.text.as_str()))
+        });
+        let mfa = self.mfa.map(|mfa| match mfa {
+            Some(true) => Mfa::Yes,
+            Some(false) => Mfa::No,
+            None => Mfa::Unknown,
+        });
+        let outcome = named(&Outcome::ALL, Outcome::name, &self.outcome);
+        sketches.put(&Whole { identity: &self.identity, brief: &self.brief, outcome, mfa }, facts)
+    }
+}
+
+impl SavedProfile {
+    /// All profiles.
+    pub(super) fn all(fold: &Fold) -> Vec<SavedProfile> {
+        let detectors = &fold.catalog.detectors;
+        let entries = fold.profiles.entries().map(|(key, hour, profile)| SavedProfile {
+            key,
+            hour: hour.0,
+            habits: profile
+                .habits()
+                .iter()
+                .map(|(at, habit)| (detectors[*at as usize].fingerprint, SavedState::of(habit)))
+                .collect(),
+        });
+        entries.collect()
+    }
+
+    /// Takes it over, but for the habits about which nobody asks any more.
+    pub(super) fn teach(profiles: Vec<SavedProfile>, fold: &mut Fold) {
+        let by_fingerprint = fingerprints(&fold.catalog);
+        let light = fold.catalog.light.correlations();
+        for SavedProfile { key, hour, habits } in profiles {
+            let known = habits.into_iter().filter_map(|(fingerprint, saved)| {
+                let at = *by_fingerprint.get(&fingerprint).filter(|at| light.contains(at))?;
+                let state = saved.into_state();
+                correlation_of(&fold.catalog, at)
+                    .is_some_and(|asked| state.fits(asked))
+                    .then_some((at, state))
+            });
+            let known: Vec<_> = known.collect();
+            if !known.is_empty() {
+                fold.profiles.learn(key, time(hour), known);
+            }
+        }
+    }
+}
+
+impl SavedState {
+    fn of(state: &State) -> SavedState {
+        match state {
+            State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
+            State::Reversal(reversal) => SavedState::Reversal(SavedReversal::of(reversal)),
+        }
+    }
+
+    fn into_state(self) -> State {
+        match self {
+            SavedState::Values(saved) => State::Values(saved.into_habit()),
+            SavedState::Reversal(saved) => State::Reversal(saved.into_reversal()),
+        }
+    }
+}
+
+fn fingerprints(catalog: &Catalog) -> ByFingerprint {
+    catalog.detectors.iter().map(|detector| detector.fingerprint).zip(0..).collect()
+}
