@@ -80,7 +80,8 @@ impl Place {
     /// All lines about alerts so far; the last may be half written.
     fn alerts(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.path("alerts.ndjson")).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let documents = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        documents.filter(|document| document["kind"] == "alert").collect()
     }
 }
 
