@@ -166,6 +166,17 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A yes or no, where there is one.
+    pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.ask(key)?;
+        let found = value.get_ref().as_bool();
+        if found.is_none() {
+            let message = format!("`{key}` is {}", kind(value));
+            self.fault(&value.span(), message, "write true or false");
+        }
+        found
+    }
+
     /// A list of strings, each with its place, where there is one.
     pub fn strings(&mut self, key: &'static str) -> Option<Vec<(&'a str, Range<usize>)>> {
         let value = self.ask(key)?;

@@ -9,6 +9,7 @@ pub(super) fn read(section: Option<Section<'_>>, places: &mut Places) {
     let Some(mut section) = section else { return };
     places.city = open(&mut section, "city", &["City", "Country", "Enterprise"]);
     places.asn = open(&mut section, "asn", &["ASN", "ISP"]);
+    places.anonymous = open(&mut section, "anonymous", &["Anonymous"]);
     section.finish();
 }
 

@@ -1,11 +1,13 @@
 //! `[known]`: what the operator tells us of their world.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use ipnet::IpNet;
 
 use super::document::Section;
-use crate::record::context::Context;
+use crate::detect::window::travel::Place;
+use crate::record::context::{Context, StatedPlace};
 
 /// Regions that every account has without opting in, and the partitions that are worlds of their own. A call to
 /// any other region means that somebody switched it on. Source: AWS Account Management guide, "Enable or disable
@@ -48,15 +50,11 @@ pub(super) fn read(section: Option<Section<'_>>, context: &mut Context) {
         }
     }
     for (network, span) in section.strings("networks").unwrap_or_default() {
-        // A single address is a network of one.
-        let parsed = network.parse::<IpNet>().or_else(|_| network.parse::<IpAddr>().map(IpNet::from));
-        match parsed {
-            Ok(network) => context.networks.push(network.trunc()),
-            Err(_) => {
-                section.fault(&span, format!("`{network}` is not a network"), "for example 198.51.100.0/24");
-            }
-        }
+        context.networks.extend(network_of(&mut section, network, &span));
     }
+    let stated = &mut context.places.stated;
+    section.each("places", |section, _| places(section, stated));
+    stated.sort_by_key(|place| std::cmp::Reverse(place.network.prefix_len()));
     context.scanners = patterns(&mut section, "scanners");
     context.break_glass = patterns(&mut section, "break_glass");
     if let Some(mut lists) = section.section("lists") {
@@ -65,6 +63,47 @@ pub(super) fn read(section: Option<Section<'_>>, context: &mut Context) {
         }
     }
     section.finish();
+}
+
+/// Where some networks are.
+fn places(section: &mut Section<'_>, stated: &mut Vec<StatedPlace>) {
+    let networks = section.one_or_more("network");
+    if networks.is_empty() {
+        let span = section.span();
+        section.fault(
+            &span,
+            "`network` is missing".to_owned(),
+            "say which, such as network = \"198.51.100.0/24\"",
+        );
+    }
+    let (mut country, mut city, mut location, mut asn) = (None::<String>, None::<String>, None, 0u32);
+    section.set_some("country", &mut country);
+    section.set_some("city", &mut city);
+    if let Some((text, span)) = section.string("location") {
+        location = Place::parse(text).map(|_| text.to_owned());
+        if location.is_none() {
+            let message = format!("`{text}` is no place on the globe");
+            section.fault(&span, message, "write degrees north and east, such as \"47.37,8.54\"");
+        }
+    }
+    section.set_at_least("asn", 1, &mut asn);
+    let asn = (asn > 0).then_some(asn);
+    let relay = section.boolean("relay");
+    for (network, span) in networks {
+        if let Some(network) = network_of(section, network, &span) {
+            let (country, city, location) = (country.clone(), city.clone(), location.clone());
+            stated.push(StatedPlace { network, country, city, location, asn, relay });
+        }
+    }
+}
+
+/// Reads a network; a single address is a network of one.
+fn network_of(section: &mut Section<'_>, text: &str, span: &Range<usize>) -> Option<IpNet> {
+    let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    if parsed.is_err() {
+        section.fault(span, format!("`{text}` is not a network"), "for example 198.51.100.0/24");
+    }
+    parsed.ok().map(|network| network.trunc())
 }
 
 /// Names, ARNs or ids of principals. A pattern of nothing but wildcards would silence everybody.

@@ -285,6 +285,12 @@ pub enum CorrelationKind {
     Reversal,
     /// Whether hardly any other key of its group uses the value; `floor` others must be known.
     Rare(Pace),
+    /// Whether its key has not spoken for at least so long, where it usually does.
+    Silence(Learning, Span),
+    /// Whether its key leaves the way that it always goes; where `floor` do so at once, one speaks for all.
+    Bypass(Pace),
+    /// Whether nobody could have come so far so fast; less than `floor` kilometres are not far.
+    Travel(Pace),
 }
 
 impl CorrelationKind {
@@ -298,6 +304,9 @@ impl CorrelationKind {
                 | CorrelationKind::Burst(_)
                 | CorrelationKind::Spread(..)
                 | CorrelationKind::Rare(_)
+                | CorrelationKind::Silence(..)
+                | CorrelationKind::Bypass(_)
+                | CorrelationKind::Travel(_)
                 | CorrelationKind::Reversal
         )
     }

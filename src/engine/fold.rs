@@ -5,106 +5,30 @@
 
 use std::sync::Arc;
 
-use super::duplicates::{Duplicates, ENTRIES_MAX, Verdict};
+use super::duplicates::{Duplicates, Verdict};
 use super::incidents::{Incidents, Notice};
 use super::profiles::Profiles;
-use super::quiet::{Emission, Lines, News, Quiet};
+use super::quiet::{Emission, News, Quiet};
 use super::rounds;
 use super::scanned::{Line, Scanned};
 use super::sequence::{Exit, Held, Light, Pace, Sequencer};
+pub use super::settings::{Bounds, FoldSettings};
 use super::sketch::Sketches;
 use super::step::Placed;
 use super::windows::Windows;
 use super::wiring::Wiring;
 use crate::alert::{Alert, Incident};
 use crate::decode::{Fate, Reject};
-use crate::detect::bounded::Limit;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::LinkTable;
 use crate::detect::names::SessionNames;
-use crate::detect::risk::RiskSettings;
 use crate::detect::window::Room;
+use crate::detect::window::pulse::Pulse;
 use crate::object::ObjectId;
 use crate::record::event::Event;
 use crate::tally::Tally;
-use crate::time::{Span, Timestamp};
-
-/// What the fold goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FoldSettings {
-    /// How much later than the newest record one may come and still have its turn in its own time.
-    pub lateness: Span,
-    /// How much later than its object's stamp a record may claim to be and still move the watermark.
-    pub late_grace: Span,
-    /// Which lines are written about an alert.
-    pub lines: Lines,
-    /// Whether alerts that only feed risk are written, too: for whoever asks what each detector would say.
-    pub writes_risk: bool,
-    /// How risk is counted, and what makes an incident.
-    pub risk: RiskSettings,
-    /// The most that is remembered.
-    pub bounds: Bounds,
-}
-
-/// The most that is remembered, by memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// What waits for its turn.
-    pub held: Limit,
-    /// Records that were seen, 16 bytes each.
-    pub duplicates: usize,
-    /// Credentials that were handed out.
-    pub links: Limit,
-    /// Roles whose session names are people.
-    pub roles: Limit,
-    /// Windows of correlations.
-    pub windows: Limit,
-    /// What somebody is used to; and once more, what peers are.
-    pub habits: Limit,
-    /// What somebody is used to in all that they do.
-    pub profiles: Limit,
-    /// When somebody was last seen.
-    pub sleepers: Limit,
-    /// Open alerts.
-    pub groups: Limit,
-    /// Actors with risk.
-    pub actors: Limit,
-    /// Open incidents.
-    pub incidents: usize,
-}
-
-impl Default for FoldSettings {
-    fn default() -> Self {
-        FoldSettings {
-            // Covers the worst disorder measured in delivered trails (10.1 min).
-            lateness: Span(600),
-            late_grace: Span(900),
-            lines: Lines::Final,
-            writes_risk: false,
-            risk: RiskSettings::default(),
-            bounds: Bounds::default(),
-        }
-    }
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Bounds {
-            held: Limit { entries: 4_000_000, bytes: 256 << 20 },
-            duplicates: ENTRIES_MAX,
-            links: Limit { entries: 200_000, bytes: 64 << 20 },
-            roles: Limit { entries: 4_096, bytes: 16 << 20 },
-            windows: Limit { entries: 1 << 20, bytes: 128 << 20 },
-            habits: Limit { entries: 1 << 21, bytes: 256 << 20 },
-            profiles: Limit { entries: 1 << 21, bytes: 512 << 20 },
-            sleepers: Limit { entries: 1 << 22, bytes: 256 << 20 },
-            groups: Limit { entries: 1 << 18, bytes: 128 << 20 },
-            actors: Limit { entries: 1 << 18, bytes: 128 << 20 },
-            incidents: 4_096,
-        }
-    }
-}
+use crate::time::Timestamp;
 
 /// What came of a step.
 #[derive(Clone, Debug, Default)]
@@ -178,6 +102,8 @@ pub struct Fold {
     pub(super) names: SessionNames,
     pub(super) links: LinkTable,
     pub(super) windows: Windows,
+    /// In which hours the trail spoke.
+    pub(super) pulse: Pulse,
     pub(super) profiles: Profiles,
     pub(super) quiet: Quiet,
     pub(super) incidents: Incidents,
@@ -217,6 +143,7 @@ impl Fold {
             duplicates: Duplicates::new(bounds.duplicates),
             names: SessionNames::new(bounds.roles),
             links: LinkTable::new(bounds.links),
+            pulse: Pulse::default(),
             quiet: Quiet::new(bounds.groups),
             incidents: Incidents::new(&settings),
             sequence: 0,
@@ -266,6 +193,11 @@ impl Fold {
         fold.tally.records.pending = fold.sequencer.n_held() as u64;
         debug_assert!(fold.tally.records.balance());
         *self = fold;
+    }
+
+    /// How many incidents are open.
+    pub fn n_open_incidents(&self) -> usize {
+        self.incidents.n_open()
     }
 
     /// All open incidents as they are now, the highest risk first.
@@ -405,6 +337,7 @@ impl Fold {
             }
         }
         if arrival.believed {
+            self.pulse.beat(arrival.turn);
             self.sequencer.observe(line.time, &mut self.exit);
         }
     }
@@ -446,8 +379,8 @@ impl Fold {
         self.tally.lineage.add(self.links.take_tally());
         let mut findings = rounds::observe(&turned, told, &self.catalog);
         // Whatever comes later has its turn at the watermark or after it.
-        let watermark = self.sequencer.watermark();
-        self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, watermark);
+        let time = (self.sequencer.watermark(), &self.pulse);
+        self.windows.correlate(&mut turned, &mut findings, &self.catalog, &self.wiring, time);
         self.suppress(&mut findings, &turned);
         rounds::recall(&mut turned, &self.links, &changes);
         let news = News { findings: &findings, turned: &turned, corrections: &corrections };
@@ -480,6 +413,7 @@ impl Fold {
         self.quiet.close_before(watermark, &self.catalog, &self.settings, &mut self.emitted);
         self.incidents.close_before(watermark, &self.settings, &mut self.noticed);
         self.windows.forget(watermark, &self.wiring);
+        self.pulse.forget(watermark);
         self.profiles.forget(watermark);
         self.write(&mut step);
         self.tally.records.pending = self.sequencer.n_held() as u64;

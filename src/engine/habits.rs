@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::reasons::{condition_text, every_base, number};
 use crate::detect::catalog::{Catalog, Correlation, CorrelationKind, Pace};
 use crate::detect::finding::{Habit, Told, Whose};
+use crate::time::Span;
 
 /// How many of the most usual values a sentence names.
 const NAMED_MAX: usize = 3;
@@ -20,6 +21,9 @@ pub(super) fn sentence(told: &Told, habit: &Habit, correlation: &Correlation, ca
         CorrelationKind::Dormant(..) => dormant(habit, correlation, &bases),
         CorrelationKind::Reversal => reversal(habit, correlation, &bases),
         CorrelationKind::Rare(_) => rare(told, habit, correlation, &bases),
+        CorrelationKind::Silence(..) => silence(told, habit, correlation, &bases),
+        CorrelationKind::Bypass(_) => bypass(told, habit, correlation, &bases),
+        CorrelationKind::Travel(pace) => travel(told, habit, correlation, (&bases, pace)),
         CorrelationKind::Burst(pace) => {
             let what = format!("{} findings of {bases}", number(habit.found));
             much(&what, told, habit, correlation, Some(pace))
@@ -111,6 +115,51 @@ fn rare(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str) -> S
     )
 }
 
+/// `trail.principal "…" left its way: trail.via_vpce was true in 240 of 240 findings of "…" since …`.
+fn bypass(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str) -> String {
+    let Correlation { group_by, field, peers, condition, .. } = correlation;
+    let (seen, n, since, last) = (&habit.seen, habit.n_records, habit.since, habit.last);
+    let (usual, bits, limit) = (number(habit.expected), number(told.measure), condition_text(condition));
+    let crowd = match habit.n_values {
+        0 | 1 => String::new(),
+        n => format!(
+            "; {n} of the same {peers} did so at once, so that a way that is closed is likelier than one who leaves it"
+        ),
+    };
+    format!(
+        "{group_by} \"{seen}\" left its way: {field} was true in {usual} of {n} findings of {bases} since {since}, last at {last}; \
+         surprise {bits} bits, condition {limit}{crowd}"
+    )
+}
+
+/// `trail.location "…" 40m after "…": 6324 km, which takes 9486 km/h`.
+fn travel(told: &Told, habit: &Habit, correlation: &Correlation, (bases, pace): (&str, Pace)) -> String {
+    let Correlation { group_by, field, condition, .. } = correlation;
+    let (from, n_from) = habit.usual.first().map_or(("", 0), |(text, n)| (text.as_str(), *n));
+    let gap = Span(i64::try_from(habit.n_values).unwrap_or(i64::MAX));
+    let (seen, last, n, since) = (&habit.seen, habit.last, habit.n_records, habit.since);
+    let (far, speed, limit) = (number(habit.found), number(told.measure), condition_text(condition));
+    format!(
+        "this {group_by} is at {field} \"{seen}\" within {gap} of \"{from}\" ({n_from} {} in a row, at {last}): {far} km, which takes \
+         {speed} km/h; {n} findings of {bases} since {since} had no flight between the two, condition {limit} and at least {} km",
+        plural(n_from, "finding", "findings"),
+        pace.floor
+    )
+}
+
+/// `trail.account "…" has fallen silent: nothing of "…" in 9 hours in which the trail spoke, last at …`.
+fn silence(told: &Told, habit: &Habit, correlation: &Correlation, bases: &str) -> String {
+    let Correlation { group_by, condition, .. } = correlation;
+    let (seen, n, since, last) = (&habit.seen, habit.n_records, habit.since, habit.last);
+    let (silent, longest) = (number(habit.found), number(habit.expected));
+    let (score, limit) = (number(told.measure), condition_text(condition));
+    format!(
+        "{group_by} \"{seen}\" has fallen silent: nothing of {bases} in {silent} hours in which the rest of the trail spoke, last \
+         at {last}; {n} findings since {since} were at most {longest} such hours apart; so long a silence at these hours comes \
+         by chance once in 10^{score}, condition {limit}"
+    )
+}
+
 /// `40 findings of "…" within 10m for this …: 0.4 are usual here, …, so that this is one in 10^7.2`.
 fn much(what: &str, told: &Told, habit: &Habit, correlation: &Correlation, pace: Option<Pace>) -> String {
     let Correlation { group_by, timespan, .. } = correlation;
@@ -178,6 +227,30 @@ pub(super) fn baseline(told: &Told, correlation: &Correlation) -> BTreeMap<Strin
             ("others", numeric(habit.expected)),
             ("peers", json!(correlation.peers)),
             ("surprise_bits", numeric(told.measure)),
+        ],
+        CorrelationKind::Bypass(_) => vec![
+            ("field", json!(correlation.field)),
+            ("seen", json!(habit.seen)),
+            ("usual_records", numeric(habit.expected)),
+            ("last_seen", json!(habit.last.to_string())),
+            ("at_once", json!(habit.n_values)),
+            ("surprise_bits", numeric(told.measure)),
+        ],
+        CorrelationKind::Travel(_) => vec![
+            ("field", json!(correlation.field)),
+            ("seen", json!(habit.seen)),
+            ("from", json!(habit.usual.first().map(|(text, _)| text))),
+            ("last_seen", json!(habit.last.to_string())),
+            ("seconds", json!(habit.n_values)),
+            ("kilometres", numeric(habit.found)),
+            ("kilometres_per_hour", numeric(told.measure)),
+        ],
+        CorrelationKind::Silence(..) => vec![
+            ("seen", json!(habit.seen)),
+            ("last_seen", json!(habit.last.to_string())),
+            ("silent_hours", numeric(habit.found)),
+            ("longest_silent_hours", numeric(habit.expected)),
+            ("score", numeric(told.measure)),
         ],
         CorrelationKind::Spread(_, false) => {
             let facts = [("seen", numeric(habit.found)), ("span", json!(correlation.timespan.to_string()))];

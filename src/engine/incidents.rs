@@ -120,7 +120,7 @@ impl Incidents {
                         let at = |p: Place| (p.turn, p.by_time, p.sequence);
                         at(next.place) == at(place) && matches!(next.what, What::Corrected(_))
                     };
-                    while let Some(next) = stirs.next_if(&same) {
+                    while let Some(next) = stirs.next_if(same) {
                         if let What::Corrected(standing) = next.what {
                             revealed.push((next.alert, standing));
                         }
@@ -153,6 +153,11 @@ impl Incidents {
                 tell(suspect, place, State::Open, &mut Desk { settings, out });
             }
         }
+    }
+
+    /// How many incidents are open.
+    pub fn n_open(&self) -> usize {
+        self.closing.len()
     }
 
     /// All open incidents as they are now, the highest risk first.
@@ -223,8 +228,8 @@ impl Incidents {
                     let Some(suspect) = self.suspects.get(other) else { continue };
                     let theirs =
                         |theirs: &&Hit| theirs.detector == hit.detector && when.is_near(seen(theirs), window);
-                    let alerts = suspect.members().filter(theirs).map(|hit| hit.alert).collect();
-                    self.transfer(other, &fleet, true, alerts, place, desk);
+                    let alerts: Vec<u128> = suspect.members().filter(theirs).map(|hit| hit.alert).collect();
+                    self.transfer(other, &fleet, true, &alerts, place, desk);
                 }
                 self.add(&fleet, true, vec![hit], place, desk);
             }

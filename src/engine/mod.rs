@@ -31,10 +31,12 @@ mod saved_habit;
 mod saved_incident;
 mod saved_light;
 mod saved_link;
+mod saved_wait;
 mod saved_window;
 pub mod scan;
 pub mod scanned;
 pub mod sequence;
+mod settings;
 pub mod shards;
 pub mod sketch;
 pub mod snapshot;
@@ -189,6 +191,11 @@ impl Engine {
     /// Whom and what the records were about, since the engine was made.
     pub fn census(&self) -> &Census {
         &self.census
+    }
+
+    /// How many incidents are open.
+    pub fn n_open_incidents(&self) -> usize {
+        self.fold.n_open_incidents()
     }
 
     /// All open incidents as they are between two steps, the highest risk first.

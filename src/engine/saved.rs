@@ -19,6 +19,7 @@ use super::saved_window::{SavedEvidence, SavedTold, SavedWindow};
 use super::sequence::Held;
 use crate::alert::{EVIDENCE_MAX, Severity};
 use crate::detect::catalog::Catalog;
+use crate::detect::window::pulse::Pulse;
 use crate::record::event::Text;
 use crate::time::Timestamp;
 
@@ -47,6 +48,8 @@ pub(super) struct Saved {
     seen: Vec<(u64, u32, u32)>,
     roles: Vec<(u128, i64, Vec<u64>)>,
     links: SavedLinks,
+    /// (which 64 hours, in which of them the trail spoke)
+    pulse: Vec<(i64, u64)>,
     windows: Vec<SavedWindow>,
     lights: Vec<SavedSketches>,
     profiles: Vec<SavedProfile>,
@@ -114,6 +117,7 @@ impl Saved {
             seen,
             roles: fold.names.entries().map(|(key, turn, names)| (key, turn.0, names.to_vec())).collect(),
             links: SavedLinks::of(&fold.links),
+            pulse: fold.pulse.parts(),
             windows: fold
                 .windows
                 .entries()
@@ -144,6 +148,7 @@ impl Saved {
             fold.names.learn(key, time(turn), names);
         }
         self.links.teach(&mut fold.links);
+        fold.pulse = Pulse::from_parts(self.pulse);
         for window in self.windows {
             let (key, turn, window) = window.into_window(&translation);
             fold.windows.learn(key, turn, window, &fold.catalog, &fold.wiring);

@@ -8,6 +8,7 @@ use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_event::{SavedEvent, SavedIdentity, named};
 use super::saved_habit::{SavedHabit, SavedPlaces, SavedReversal, SavedRhythm, SavedShares, SavedValues};
 use super::saved_link::SavedStanding;
+use super::saved_wait::{SavedSilence, SavedTravel, SavedWays};
 use crate::alert::Evidence;
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Told, Turned};
@@ -75,10 +76,13 @@ enum SavedState {
     /// (distinct values, rhythm)
     Spread(Box<SavedState>, SavedRhythm),
     Group(SavedShares),
+    Silence(Box<SavedSilence>),
+    Ways(SavedWays),
+    Travel(SavedTravel),
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedTurned {
+pub(super) struct SavedTurned {
     sequence: u64,
     turn: i64,
     by_time: bool,
@@ -161,6 +165,9 @@ impl SavedState {
                 SavedState::Absence { waiting: waiting.collect(), seen }
             }
             State::Group(group) => SavedState::Group(SavedShares::of(group)),
+            State::Silence(silence) => SavedState::Silence(Box::new(SavedSilence::of(silence, catalog))),
+            State::Ways(ways) => SavedState::Ways(SavedWays::of(ways, catalog)),
+            State::Travel(travel) => SavedState::Travel(SavedTravel::of(travel)),
             State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
             State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
             State::Reversal(reversal) => SavedState::Reversal(SavedReversal::of(reversal)),
@@ -215,6 +222,9 @@ impl SavedState {
                 State::Spread(Box::new(Spread { distinct, rhythm: rhythm.into_rhythm() }))
             }
             SavedState::Group(saved) => State::Group(Box::new(saved.into_group())),
+            SavedState::Silence(saved) => State::Silence(Box::new(saved.into_silence(translation))),
+            SavedState::Ways(saved) => State::Ways(Box::new(saved.into_ways(translation))),
+            SavedState::Travel(saved) => State::Travel(Box::new(saved.into_travel())),
             SavedState::Values(saved) => State::Values(Box::new(saved.into_habit())),
             SavedState::Places(saved) => State::Places(saved.into_places()),
             SavedState::Reversal(saved) => State::Reversal(Box::new(saved.into_reversal())),
@@ -229,7 +239,7 @@ impl SavedState {
 }
 
 impl SavedTurned {
-    fn of(turned: &Turned, catalog: &Catalog) -> SavedTurned {
+    pub(super) fn of(turned: &Turned, catalog: &Catalog) -> SavedTurned {
         SavedTurned {
             sequence: turned.sequence,
             turn: turned.turn.0,
@@ -241,7 +251,7 @@ impl SavedTurned {
         }
     }
 
-    fn into_turned(self, translation: &Translation) -> Turned {
+    pub(super) fn into_turned(self, translation: &Translation) -> Turned {
         Turned {
             sequence: self.sequence.min(COUNT_MAX),
             turn: time(self.turn),

@@ -14,7 +14,8 @@ use super::wiring::{Listener, Wiring, correlation_of};
 use crate::detect::bounded::{Bounded, Limit};
 use crate::detect::catalog::{Base, Catalog, Correlation, CorrelationKind};
 use crate::detect::finding::{Finding, Told, Turned};
-use crate::detect::window::{Decision, Room, Window};
+use crate::detect::window::pulse::Pulse;
+use crate::detect::window::{Aside, Decision, Room, Window};
 use crate::hash;
 use crate::record::event::Event;
 use crate::time::Timestamp;
@@ -63,6 +64,7 @@ struct Desk<'a> {
     turned: &'a [Turned],
     catalog: &'a Catalog,
     wiring: &'a Wiring,
+    pulse: &'a Pulse,
 }
 
 impl Windows {
@@ -82,17 +84,17 @@ impl Windows {
     }
 
     /// Runs the rounds of correlations over the findings of a batch, and puts theirs among them. What time has decided
-    /// before the watermark is decided; its events join the batch.
+    /// before the watermark is decided; its events join the batch. The pulse knows every hour before the watermark.
     pub fn correlate(
         &mut self,
         turned: &mut Vec<Turned>,
         findings: &mut Vec<Finding>,
         catalog: &Catalog,
         wiring: &Wiring,
-        watermark: Timestamp,
+        (watermark, pulse): (Timestamp, &Pulse),
     ) {
         for round in &mut self.rounds {
-            let desk = Desk { turned, catalog, wiring };
+            let desk = Desk { turned, catalog, wiring, pulse };
             let mut items = route(findings, round.number, &desk);
             round.ask_peers(&mut items, &desk);
             let mut said = round.hear(items, &desk);
@@ -242,7 +244,7 @@ fn route(findings: &[Finding], round: u8, desk: &Desk<'_>) -> Vec<(u128, Heard)>
                 let heard = Heard { event: finding.event, listener: *listener, peers: None };
                 let whole = |slots| whole_key("own", listener.correlation, slots, event, desk.wiring);
                 let key = heard.asked(desk).and_then(|(asked, base)| match asked.kind {
-                    CorrelationKind::Rare(_) => whole(&base.peers),
+                    CorrelationKind::Rare(_) | CorrelationKind::Bypass(_) => whole(&base.peers),
                     kind if kind.is_behaviour() => whole(&base.group_by),
                     _ => Some(window_key(listener.correlation, base, event, desk.wiring)),
                 });
@@ -304,7 +306,8 @@ impl Shard {
         }
         let window = self.windows.get_mut(key)?;
         let due_before = window.due();
-        let found = window.observe(turned, base, asked, heard.peers.as_deref());
+        let aside = Aside { peers: heard.peers.as_deref(), pulse: desk.pulse };
+        let found = window.observe(turned, base, asked, aside);
         let (due, weight) = (window.due(), window.weight());
         self.passed_over += window.take_passed_over();
         self.pushed_out += window.take_pushed_out();
@@ -320,7 +323,7 @@ impl Shard {
             let Some(window) = self.windows.get_mut(key) else { continue };
             let Some(detector) = desk.wiring.detector_of(window.fingerprint) else { continue };
             let Some(asked) = correlation_of(&desk.catalog.detectors[detector as usize]) else { continue };
-            let decided = window.settle(turn, asked);
+            let decided = window.settle(turn, asked, desk.pulse);
             let (next, weight) = (window.due(), window.weight());
             self.due.extend(next.map(|due| (due, key)));
             if let Some(last) = self.windows.turn_of(key) {

@@ -25,20 +25,50 @@ pub struct Context {
     pub places: Places,
 }
 
-/// Reads MaxMind-format city and ASN files that the user supplies; both optional.
+/// Where addresses are: what the operator says of some of them, and MaxMind-format files that they supply; all optional.
 #[derive(Default)]
 pub struct Places {
+    /// Networks of which the operator says where they are; the longest prefix first. They win over the files.
+    pub stated: Vec<StatedPlace>,
     /// A city (or country) database.
     pub city: Option<maxminddb::Reader<Vec<u8>>>,
     /// An autonomous-system database.
     pub asn: Option<maxminddb::Reader<Vec<u8>>>,
+    /// A database of hosting providers, VPNs, proxies and Tor exits.
+    pub anonymous: Option<maxminddb::Reader<Vec<u8>>>,
+}
+
+/// What the operator says of a network; what is left out is for the files to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatedPlace {
+    /// The network.
+    pub network: IpNet,
+    /// `trail.country`.
+    pub country: Option<String>,
+    /// `trail.city`.
+    pub city: Option<String>,
+    /// `trail.location`.
+    pub location: Option<String>,
+    /// `trail.asn`.
+    pub asn: Option<u32>,
+    /// `trail.relay`.
+    pub relay: Option<bool>,
+}
+
+impl Places {
+    /// What the operator says of an address.
+    pub fn stated(&self, ip: IpAddr) -> Option<&StatedPlace> {
+        self.stated.iter().find(|place| place.network.contains(&ip))
+    }
 }
 
 impl std::fmt::Debug for Places {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Places")
+            .field("stated", &self.stated)
             .field("city", &self.city.is_some())
             .field("asn", &self.asn.is_some())
+            .field("anonymous", &self.anonymous.is_some())
             .finish()
     }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
+use super::context::StatedPlace;
 use super::credential::{Credential, Mfa};
 use super::entry_point::{EntryPoint, Os};
 use super::grant::Grants;
@@ -72,7 +73,9 @@ facts! {
     GrantsConditioned = "trail.grants_conditioned": "bool",
     Country = "trail.country": "text",
     City = "trail.city": "text",
+    Location = "trail.location": "text",
     Asn = "trail.asn": "number",
+    Relay = "trail.relay": "bool",
 }
 
 impl Fact {
@@ -94,8 +97,15 @@ impl Fact {
             Fact::Os => text(Some(Os::of(record).name())),
             Fact::Credential => text(Some(Credential::of(record).name())),
             Fact::SourceKind => text(SourceKind::of(record).map(SourceKind::name)),
-            Fact::Country => text(place(record).country.as_deref()),
-            Fact::City => text(place(record).city.as_deref()),
+            Fact::Country => match stated(record).and_then(|s| s.country.as_deref()) {
+                Some(country) => text(Some(country)),
+                None => text(place(record).country.as_deref()),
+            },
+            Fact::City => match stated(record).and_then(|s| s.city.as_deref()) {
+                Some(city) => text(Some(city)),
+                None => text(place(record).city.as_deref()),
+            },
+            Fact::Location => text(location(record).as_deref()),
             Fact::Asn => asn(record).is_some_and(|n| f(Datum::Int(i64::from(n)))),
             Fact::GrantsForeign => Grants::of(record).foreign.iter().any(|account| f(Datum::Str(account))),
             _ => self.truth(record).is_some_and(|b| f(Datum::Bool(b))),
@@ -119,6 +129,7 @@ impl Fact {
             Fact::KnownNetwork => SourceKind::of(record)?.ip().map(|ip| context.is_known_network(ip)),
             Fact::Scanner => Some(is_listed(record, &context.scanners)),
             Fact::BreakGlass => Some(is_listed(record, &context.break_glass)),
+            Fact::Relay => relay(record),
             Fact::GrantsPublic => Some(Grants::of(record).public),
             Fact::GrantsAdmin => Some(Grants::of(record).admin),
             Fact::GrantsConditioned => Some(Grants::of(record).conditioned),
@@ -207,6 +218,15 @@ pub fn glob(pattern: &str, name: &str) -> bool {
     last.map_or(rest.is_empty(), |tail| rest.ends_with(tail))
 }
 
+/// What the operator says of the address.
+fn stated<'a>(record: &Record<'a>) -> Option<&'a StatedPlace> {
+    let places = &record.context.places;
+    if places.stated.is_empty() {
+        return None;
+    }
+    places.stated(SourceKind::of(record)?.ip()?)
+}
+
 /// Where an address is.
 #[derive(Default)]
 struct Place {
@@ -231,6 +251,28 @@ struct NamesRow {
 }
 
 #[derive(Deserialize)]
+struct LocationRow {
+    location: Option<Coordinates>,
+}
+
+#[derive(Deserialize)]
+struct Coordinates {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RelayRow {
+    is_anonymous: bool,
+    is_anonymous_vpn: bool,
+    is_hosting_provider: bool,
+    is_public_proxy: bool,
+    is_residential_proxy: bool,
+    is_tor_exit_node: bool,
+}
+
+#[derive(Deserialize)]
 struct AsnRow {
     autonomous_system_number: Option<u32>,
 }
@@ -244,7 +286,40 @@ fn place(record: &Record<'_>) -> Place {
     }
 }
 
+/// Latitude and longitude in degrees: `47.37,8.54`.
+fn location(record: &Record<'_>) -> Option<String> {
+    if let Some(stated) = stated(record).and_then(|stated| stated.location.as_ref()) {
+        return Some(stated.clone());
+    }
+    let row: LocationRow = look_up(record, record.context.places.city.as_ref())?;
+    let Coordinates { latitude, longitude } = row.location?;
+    let (latitude, longitude) = (latitude?, longitude?);
+    let is_on_globe = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+    is_on_globe.then(|| format!("{latitude},{longitude}"))
+}
+
+/// Whether somebody else's machine stands between the caller and us. An address that the database lacks is none.
+fn relay(record: &Record<'_>) -> Option<bool> {
+    if let Some(relay) = stated(record).and_then(|stated| stated.relay) {
+        return Some(relay);
+    }
+    record.context.places.anonymous.as_ref()?;
+    SourceKind::of(record)?.ip()?;
+    let row: RelayRow = look_up(record, record.context.places.anonymous.as_ref()).unwrap_or_default();
+    Some(
+        row.is_anonymous
+            || row.is_anonymous_vpn
+            || row.is_hosting_provider
+            || row.is_public_proxy
+            || row.is_residential_proxy
+            || row.is_tor_exit_node,
+    )
+}
+
 fn asn(record: &Record<'_>) -> Option<u32> {
+    if let Some(asn) = stated(record).and_then(|stated| stated.asn) {
+        return Some(asn);
+    }
     look_up::<AsnRow>(record, record.context.places.asn.as_ref())?.autonomous_system_number
 }
 

@@ -42,16 +42,19 @@ pub(crate) struct Tolerate {
 }
 
 /// The keys that only behaviours have, and in which of them they mean something.
-const MEANT: [(&str, &[Kind]); 8] = [
-    ("field", &[Kind::NewValue, Kind::Switch, Kind::Spread, Kind::Rare, Kind::Reversal]),
-    ("learn", &[Kind::NewValue, Kind::Switch, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare]),
-    ("forget", &[Kind::NewValue, Kind::Dormant, Kind::Burst, Kind::Spread, Kind::Rare]),
-    ("peers", &[Kind::NewValue, Kind::Rare]),
-    ("values_max", &[Kind::NewValue]),
-    ("after", &[Kind::Dormant]),
-    ("tolerate", &[Kind::NewValue, Kind::Switch]),
-    ("floor", &[Kind::Burst, Kind::Spread, Kind::Rare]),
-];
+const MEANT: [(&str, &[Kind]); 8] = {
+    use Kind::{Burst, Bypass, Dormant, NewValue, Rare, Reversal, Silence, Spread, Switch, Travel};
+    [
+        ("field", &[NewValue, Switch, Spread, Rare, Reversal, Bypass, Travel]),
+        ("learn", &[NewValue, Switch, Dormant, Burst, Spread, Rare, Silence, Bypass, Travel]),
+        ("forget", &[NewValue, Dormant, Burst, Spread, Rare, Silence, Bypass, Travel]),
+        ("peers", &[NewValue, Rare, Bypass]),
+        ("values_max", &[NewValue]),
+        ("after", &[Dormant, Silence]),
+        ("tolerate", &[NewValue, Switch]),
+        ("floor", &[Burst, Spread, Rare, Bypass, Travel]),
+    ]
+};
 
 /// When learning ends where that is not written. Of values after 50 records in 3 days: what the vendors use lies between 16
 /// records and 30 days, and a busy first hour is not a habit. A place is home, and a key alive, sooner.
@@ -59,20 +62,41 @@ fn learning(kind: Kind) -> (u64, Span) {
     match kind {
         Kind::Switch => (3, Span(0)),
         Kind::Dormant => (10, Span(0)),
+        // Hours of the week are compared, and one week is no habit.
+        Kind::Silence => (50, Span(14 * 86_400)),
+        // Who always goes one way has done so for a while.
+        Kind::Bypass => (200, Span(7 * 86_400)),
+        Kind::Travel => (1, Span(86_400)),
         _ => (50, Span(3 * 86_400)),
     }
 }
 
-/// A quarter: what a quarterly task uses is not new each time. Who sleeps is known for longer than the longest sleep.
+/// A quarter: what a quarterly task uses is not new each time. Who sleeps is known for longer than the longest sleep, and where
+/// somebody went a month ago says nothing (Datadog's number).
 fn forgetting(kind: Kind) -> Span {
-    Span(86_400 * if kind == Kind::Dormant { 400 } else { 90 })
+    let days = match kind {
+        Kind::Dormant => 400,
+        Kind::Travel => 30,
+        _ => 90,
+    };
+    Span(86_400 * days)
 }
 
-/// What bursts have in common that were attacks: ten refused calls, ten secrets.
-const FLOOR: u64 = 10;
+/// What bursts have in common that were attacks: ten refused calls, ten secrets. Five who leave their way together are no
+/// attack, and less than 500 km are within the error of the databases (Datadog's number).
+fn floor_of(kind: Kind) -> u64 {
+    match kind {
+        Kind::Bypass => 5,
+        Kind::Travel => 500,
+        _ => 10,
+    }
+}
 
 /// A sleep of which a quarterly task knows nothing.
 const AFTER: Span = Span(90 * 86_400);
+
+/// CloudTrail itself writes a digest every hour; two that are missing are no accident.
+const SILENT_AFTER: Span = Span(2 * 3_600);
 
 const EVENTS_MAX: u64 = 1_000_000;
 /// Values are kept to the hour, and what is forgotten within a day was never a habit.
@@ -114,7 +138,7 @@ pub(crate) fn parse(
     }
     let (events, age) = learn(section, kind, faults);
     let forget = forget(section, kind, age, faults);
-    let after = after(section, forget, faults);
+    let after = after(section, kind, forget, faults);
     let tolerate = tolerate(section, faults);
     let floor = floor(section, kind, faults);
     let values_max = section.get("values_max").filter(|n| !n.is_null());
@@ -125,7 +149,7 @@ pub(crate) fn parse(
         faults.error(node.place, message, "write `floor`, or `learn`");
     }
     let peers = texts(section.get("peers"), faults);
-    if peers.is_empty() && kind == Kind::Rare {
+    if peers.is_empty() && matches!(kind, Kind::Rare | Kind::Bypass) {
         let remedy = "say among whom, such as `peers: [trail.account]`";
         faults.error(section.place, "`peers` is missing", remedy);
     }
@@ -225,9 +249,10 @@ fn forget(section: &Node, kind: Kind, age: Span, faults: &mut Faults) -> Span {
     forget
 }
 
-fn after(section: &Node, forget: Span, faults: &mut Faults) -> Span {
-    let Some(node) = section.get("after").filter(|n| !n.is_null()) else { return AFTER };
-    let Some(after) = span(node, faults) else { return AFTER };
+fn after(section: &Node, kind: Kind, forget: Span, faults: &mut Faults) -> Span {
+    let usual = if kind == Kind::Silence { SILENT_AFTER } else { AFTER };
+    let Some(node) = section.get("after").filter(|n| !n.is_null()) else { return usual };
+    let Some(after) = span(node, faults) else { return usual };
     if after >= forget {
         let message = format!("`after: {after}` is no sooner than it is forgotten, after {forget}");
         faults.error(node.place, message, "shorten it, or say a longer `forget`");
@@ -240,7 +265,7 @@ fn floor(section: &Node, kind: Kind, faults: &mut Faults) -> u64 {
         if kind == Kind::Spread {
             faults.error(section.place, "`floor` is missing", "say how many are many, such as `floor: 10`");
         }
-        return FLOOR;
+        return floor_of(kind);
     };
     let text = node.text().unwrap_or("");
     let found = text.parse::<u64>().ok().filter(|n| (1..=EVENTS_MAX).contains(n));
@@ -248,7 +273,7 @@ fn floor(section: &Node, kind: Kind, faults: &mut Faults) -> u64 {
         let message = format!("`{}` is no floor", crate::inert::plain(text));
         faults.error(node.place, message, format!("write a whole number from 1 to {EVENTS_MAX}"));
     }
-    found.unwrap_or(FLOOR)
+    found.unwrap_or(floor_of(kind))
 }
 
 /// Reads what counts as one place: `ipv4/24`, `ipv6/48`; or as none: `private`, `aws_services`.

@@ -56,6 +56,9 @@ pub(crate) enum Kind {
     Burst,
     Spread,
     Rare,
+    Silence,
+    Bypass,
+    Travel,
     Reversal,
 }
 
@@ -68,7 +71,7 @@ pub(crate) enum Side {
     Around,
 }
 
-const KINDS: [(&str, Kind); 16] = [
+const KINDS: [(&str, Kind); 19] = [
     ("event_count", Kind::EventCount),
     ("value_count", Kind::ValueCount),
     ("temporal", Kind::Temporal),
@@ -84,6 +87,9 @@ const KINDS: [(&str, Kind); 16] = [
     ("burst", Kind::Burst),
     ("spread", Kind::Spread),
     ("rare", Kind::Rare),
+    ("silence", Kind::Silence),
+    ("bypass", Kind::Bypass),
+    ("travel", Kind::Travel),
     ("reversal", Kind::Reversal),
 ];
 
@@ -111,7 +117,8 @@ impl Kind {
 
     /// Whether the window is as long as what is remembered, so that nobody says how long it is.
     fn has_no_timespan(self) -> bool {
-        matches!(self, Kind::NewValue | Kind::Dormant | Kind::Rare)
+        use Kind::{Bypass, Dormant, NewValue, Rare, Silence, Travel};
+        matches!(self, NewValue | Dormant | Rare | Silence | Bypass | Travel)
     }
 
     pub(crate) fn needs_field(self) -> bool {

@@ -165,7 +165,7 @@ impl RuleSet {
             match verdict {
                 Verdict::Fails => {}
                 Verdict::Holds if rule.use_of == Use::Light && glanced.outcome.is_some() => {
-                    light.push(rule.detector)
+                    light.push(rule.detector);
                 }
                 _ => return None,
             }

@@ -55,14 +55,14 @@ impl Csv {
     }
 
     pub(super) fn write(&mut self, alert: &Alert) -> io::Result<()> {
-        self.row(cells(alert))
+        self.row(&cells(alert))
     }
 
     pub(super) fn write_incident(&mut self, incident: &Incident) -> io::Result<()> {
-        self.row(incident_cells(incident))
+        self.row(&incident_cells(incident))
     }
 
-    fn row(&mut self, cells: [String; HEADER.len()]) -> io::Result<()> {
+    fn row(&mut self, cells: &[String; HEADER.len()]) -> io::Result<()> {
         self.head()?;
         self.rows.write_record(cells.iter().map(|cell| inert::cell(cell).into_owned())).map_err(io_error)
     }

@@ -1,4 +1,4 @@
-//! Alerts that are to be delivered to one recipient, until they are.
+//! Alerts and incidents that are to be delivered to one recipient, until they are.
 //!
 //! The engine puts in and never waits; a courier takes out, and what it took stays until it says that it was
 //! delivered. What is in here goes into every snapshot, so an alert outlives a crash. Full: the oldest that is not in
@@ -9,13 +9,22 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::ndjson;
-use crate::alert::Alert;
+use crate::alert::{Alert, Incident};
 
-/// An alert on its way.
+/// What is told.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// An alert, or a revision of one.
+    Alert(Arc<Alert>),
+    /// An incident, or a revision of one.
+    Incident(Arc<Incident>),
+}
+
+/// An alert or an incident on its way.
 #[derive(Clone, Debug)]
 pub struct Letter {
-    /// The alert.
-    pub alert: Arc<Alert>,
+    /// What is told.
+    pub news: News,
     /// The same as one line of harmless JSON, with its newline.
     pub line: Arc<[u8]>,
     /// When the source knew of the object that caused it; nothing after a restart.
@@ -27,7 +36,20 @@ impl Letter {
     pub fn new(alert: Arc<Alert>, seen: Option<Instant>) -> Letter {
         let mut line = Vec::new();
         ndjson::write_line(&mut line, &*alert).expect("writing to memory cannot fail");
-        Letter { alert, line: line.into(), seen }
+        Letter { news: News::Alert(alert), line: line.into(), seen }
+    }
+
+    /// A letter for an incident.
+    pub fn of_incident(incident: Arc<Incident>, seen: Option<Instant>) -> Letter {
+        let mut line = Vec::new();
+        ndjson::write_line(&mut line, &*incident).expect("writing to memory cannot fail");
+        Letter { news: News::Incident(incident), line: line.into(), seen }
+    }
+
+    /// The letter that a line was written for; `None` where it is neither an alert nor an incident.
+    pub fn read(line: &[u8]) -> Option<Letter> {
+        let incident = serde_json::from_slice(line).ok().map(|i| Letter::of_incident(Arc::new(i), None));
+        incident.or_else(|| serde_json::from_slice(line).ok().map(|a| Letter::new(Arc::new(a), None)))
     }
 }
 
@@ -163,7 +185,11 @@ mod tests {
     }
 
     fn revisions(letters: &[Letter]) -> Vec<u32> {
-        letters.iter().map(|letter| letter.alert.revision).collect()
+        let revision = |letter: &Letter| match &letter.news {
+            News::Alert(alert) => alert.revision,
+            News::Incident(incident) => incident.revision,
+        };
+        letters.iter().map(revision).collect()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::outbox::Letter;
+use super::outbox::{Letter, News};
 use super::text;
 use crate::sink::Look;
 
@@ -102,7 +102,11 @@ impl Recipient for Stdout {
             match self.form {
                 Form::Ndjson => bytes.extend_from_slice(&letter.line),
                 Form::Text => {
-                    text::write(&mut bytes, &letter.alert, self.look).expect("writing to memory cannot fail");
+                    let written = match &letter.news {
+                        News::Alert(alert) => text::write(&mut bytes, alert, self.look),
+                        News::Incident(incident) => text::write_incident(&mut bytes, incident, self.look),
+                    };
+                    written.expect("writing to memory cannot fail");
                 }
             }
         }

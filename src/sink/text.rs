@@ -4,14 +4,18 @@ use std::io::{self, Write};
 
 use super::Look;
 use super::table::{calls_and_reason, colour_of, who};
-use crate::alert::Alert;
+use crate::alert::{Alert, Incident, Severity};
 use crate::inert;
+
+/// How much of a name is shown, and how many sentences about an incident.
+const NAME_BYTES: usize = 60;
+const REASONS_MAX: usize = 3;
 
 /// Writes one alert.
 pub fn write(out: &mut impl Write, alert: &Alert, look: Look) -> io::Result<()> {
     let mut lines = calls_and_reason(alert);
     let title = lines.remove(0);
-    let severity = severity(alert, look);
+    let severity = severity(alert.severity, look);
     let times = if alert.count == 1 { String::new() } else { format!("  x{}", alert.count) };
     writeln!(out, "{}  {severity}  {title}{times}", alert.time)?;
     let place = |text: &Option<String>| text.as_deref().map_or("-".into(), inert::plain).into_owned();
@@ -23,14 +27,28 @@ pub fn write(out: &mut impl Write, alert: &Alert, look: Look) -> io::Result<()> 
     Ok(())
 }
 
+/// Writes one incident: whose it is, what it came to, and its sentences.
+pub fn write_incident(out: &mut impl Write, incident: &Incident, look: Look) -> io::Result<()> {
+    let severity = severity(incident.severity, look);
+    let (time, state) = (incident.time, incident.state.name());
+    let name = incident.actor.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&incident.actor.id);
+    let who = inert::plain(&inert::clipped(name, NAME_BYTES)).into_owned();
+    let (n, risk) = (incident.count, incident.risk.peak);
+    writeln!(out, "{time}  {severity}  incident {state}: {who}, {n} alerts, risk {risk}")?;
+    for reason in incident.reasons.iter().take(REASONS_MAX) {
+        writeln!(out, "    {}", inert::plain(reason))?;
+    }
+    Ok(())
+}
+
 /// The severity, padded to the longest, in its colour where colours are wanted.
-fn severity(alert: &Alert, look: Look) -> String {
+fn severity(severity: Severity, look: Look) -> String {
     use comfy_table::Color;
-    let padded = format!("{:<8}", alert.severity.name());
+    let padded = format!("{:<8}", severity.name());
     if !look.is_coloured {
         return padded;
     }
-    let (colour, is_bold) = colour_of(alert.severity);
+    let (colour, is_bold) = colour_of(severity);
     let code = match colour {
         Some(Color::Magenta) => "35",
         Some(Color::Red) => "31",

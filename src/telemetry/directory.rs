@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dashmap::DashMap;
 use serde::Serialize;
 
-use crate::alert::{Alert, Identity, Severity};
+use crate::alert::{Alert, Identity, Incident, Severity};
 use crate::time::Timestamp;
 
 /// Alerts and principals that are kept.
@@ -20,13 +20,19 @@ pub const ENTRIES_MAX: usize = 10_000;
 pub struct Directory {
     /// Alerts by id, in their last revision.
     pub alerts: Recent<Alert>,
+    /// Incidents by id, in their last revision.
+    pub incidents: Recent<Incident>,
     /// Principals with alerts, by id.
     pub principals: Recent<Principal>,
 }
 
 impl Default for Directory {
     fn default() -> Self {
-        Directory { alerts: Recent::new(ENTRIES_MAX), principals: Recent::new(ENTRIES_MAX) }
+        Directory {
+            alerts: Recent::new(ENTRIES_MAX),
+            incidents: Recent::new(ENTRIES_MAX),
+            principals: Recent::new(ENTRIES_MAX),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use prometheus::{
 };
 
 use super::families::Families;
-use crate::alert::{Alert, Mode, Severity};
+use crate::alert::{Alert, Incident, Mode, Severity};
 use crate::detect::catalog::Catalog;
 use crate::engine::fold::Evictions;
 use crate::object::KeyFacts;
@@ -69,6 +69,9 @@ pub struct Metrics {
     pub accounts: IntGauge,
     alerts: IntCounterVec,
     revisions: IntCounter,
+    incidents: IntCounterVec,
+    /// Incidents that may still grow.
+    pub incidents_open: IntGauge,
     suppressed: IntCounterVec,
     /// Detectors in force.
     pub detectors: IntGauge,
@@ -232,6 +235,12 @@ impl Metrics {
                 &["detector", "severity", "tactic", "mode"],
             ),
             revisions: f.counter("alert_revisions_total", "Lines about alerts: first ones and revisions."),
+            incidents: f.counters(
+                "incident_revisions_total",
+                "Lines about incidents, by their state.",
+                &["state"],
+            ),
+            incidents_open: f.gauge("incidents_open", "Incidents that may still grow."),
             suppressed: f.counters(
                 "alerts_suppressed_total",
                 "Findings not shown, by suppression.",
@@ -330,6 +339,11 @@ impl Metrics {
                 [&*alert.detector.name, severity.name(), &tactic(&alert.tags), mode_name(alert.mode)];
             self.alerts.with_label_values(&labels).inc();
         }
+    }
+
+    /// Counts a line about an incident.
+    pub fn incident(&self, incident: &Incident) {
+        self.incidents.with_label_values(&[incident.state.name()]).inc();
     }
 
     /// Takes over what the engine counted since the last time.

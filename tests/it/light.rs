@@ -128,7 +128,9 @@ fn scanned(catalog: &Arc<Catalog>, objects: &[(String, Vec<u8>)]) -> Vec<Scanned
 }
 
 fn settings(lateness: i64) -> FoldSettings {
-    FoldSettings { lateness: Span(lateness), lines: Lines::Revisions, ..FoldSettings::default() }
+    // Most of these detectors are mild; what each says is the question.
+    let lines = Lines::Revisions;
+    FoldSettings { lateness: Span(lateness), lines, writes_risk: true, ..FoldSettings::default() }
 }
 
 fn alerts(

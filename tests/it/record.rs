@@ -234,8 +234,12 @@ fn places_come_from_the_users_files_and_damaged_files_answer_nothing() {
         let bytes = std::fs::read(mmdb.join("test-data").join(name)).expect("a test database");
         maxminddb::Reader::from_source(bytes).expect("a sound database")
     };
-    let places =
-        Places { city: Some(open("GeoIP2-City-Test.mmdb")), asn: Some(open("GeoLite2-ASN-Test.mmdb")) };
+    let places = Places {
+        city: Some(open("GeoIP2-City-Test.mmdb")),
+        asn: Some(open("GeoLite2-ASN-Test.mmdb")),
+        anonymous: Some(open("GeoIP2-Anonymous-IP-Test.mmdb")),
+        ..Places::default()
+    };
     let context = Context { places, ..Context::default() };
     let at = |ip: &str, name: &str| {
         let json = format!(r#"{{"eventName":"X","sourceIPAddress":"{ip}"}}"#);
@@ -245,13 +249,51 @@ fn places_come_from_the_users_files_and_damaged_files_answer_nothing() {
     assert_eq!(at("81.2.69.142", "trail.city").as_deref(), Some("London"));
     assert_eq!(at("1.128.0.0", "trail.asn").as_deref(), Some("1221"));
     assert_eq!(at("10.0.0.1", "trail.country"), None);
-    for entry in walkdir::WalkDir::new(mmdb.join("bad-data")).into_iter().filter_map(Result::ok) {
+    assert_eq!(at("81.2.69.142", "trail.location").as_deref(), Some("51.5142,-0.0931"));
+    assert_eq!(at("1.2.0.1", "trail.relay").as_deref(), Some("true"));
+    assert_eq!(at("8.8.8.8", "trail.relay").as_deref(), Some("false"));
+    assert_eq!(at("ec2.amazonaws.com", "trail.relay"), None);
+    let mut n_opened = 0;
+    for entry in walkdir::WalkDir::new(&mmdb).into_iter().filter_map(Result::ok) {
         let Ok(bytes) = std::fs::read(entry.path()) else { continue };
-        let Ok(reader) = maxminddb::Reader::from_source(bytes) else { continue };
-        let context = Context { places: Places { city: Some(reader), asn: None }, ..Context::default() };
-        for ip in ["81.2.69.142", "1.1.1.1", "2001:220::1"] {
-            let json = format!(r#"{{"eventName":"X","sourceIPAddress":"{ip}"}}"#);
-            with(&json, &context, |record| FieldPath::new("trail.country").first_text(record));
-        }
+        n_opened += u32::from(answers_without_fail(&bytes));
+    }
+    assert!(n_opened > 5, "{n_opened} databases could be opened");
+}
+
+/// Asks a database everything in every role, for many addresses; whether it could be opened at all.
+fn answers_without_fail(bytes: &[u8]) -> bool {
+    let open = || maxminddb::Reader::from_source(bytes.to_vec()).ok();
+    let places = Places { city: open(), asn: open(), anonymous: open(), ..Places::default() };
+    let is_open = places.city.is_some();
+    let context = Context { places, ..Context::default() };
+    let scattered = (0..64u32).map(|i| std::net::Ipv4Addr::from(i.wrapping_mul(0x0432_1987)).to_string());
+    let named = ["81.2.69.142", "1.1.1.1", "2001:220::1", "::", "ffff::ffff", "255.255.255.255"];
+    for ip in named.map(str::to_owned).into_iter().chain(scattered) {
+        let json = format!(r#"{{"eventName":"X","sourceIPAddress":"{ip}"}}"#);
+        with(&json, &context, |record| {
+            for name in ["trail.country", "trail.city", "trail.location", "trail.asn", "trail.relay"] {
+                FieldPath::new(name).first_text(record);
+            }
+        });
+    }
+    is_open
+}
+
+#[test]
+fn a_database_of_which_a_byte_was_changed_answers_something_or_nothing() {
+    let Some(corpus) = std::env::var_os("TRAILHOUND_CORPUS") else {
+        println!("skipped: TRAILHOUND_CORPUS is not set");
+        return;
+    };
+    let bytes = std::fs::read(Path::new(&corpus).join("mmdb/test-data/GeoIP2-Anonymous-IP-Test.mmdb"));
+    let bytes = bytes.expect("a test database");
+    for (seed, at) in (0..bytes.len()).step_by(11).enumerate() {
+        let mut bad = bytes.clone();
+        bad[at] ^= [0xFF, 0x20, 0x01, 0x80][seed % 4];
+        answers_without_fail(&bad);
+    }
+    for n in (0..bytes.len()).step_by(97) {
+        answers_without_fail(&bytes[..n]);
     }
 }

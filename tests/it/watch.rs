@@ -81,6 +81,13 @@ impl Place {
 
     /// All lines about alerts so far; the last may be half written.
     fn alerts(&self) -> Vec<Value> {
+        let mut alerts = self.documents();
+        alerts.retain(|document| document["kind"] == "alert");
+        alerts
+    }
+
+    /// Alerts and incidents.
+    fn documents(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.path("alerts.ndjson")).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }

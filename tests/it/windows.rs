@@ -9,9 +9,10 @@ use trailhound::detect::finding::Turned;
 use trailhound::detect::link::Standing;
 use trailhound::detect::window::distinct::{DistinctWindow, PAIRS_MAX};
 use trailhound::detect::window::meeting::MeetingWindow;
+use trailhound::detect::window::pulse::Pulse;
 use trailhound::detect::window::sample::SampleWindow;
 use trailhound::detect::window::total::{RUNS_MAX, TotalWindow};
-use trailhound::detect::window::{Decision, GRACE, Room, SLACK, Window};
+use trailhound::detect::window::{Aside, Decision, GRACE, Room, SLACK, Window};
 use trailhound::hash;
 use trailhound::time::{Span, Timestamp};
 
@@ -225,16 +226,18 @@ proptest! {
     ) {
         let asked = asked(CorrelationKind::Absence(side), span, Condition::default(), 1);
         let mut window = Window::new(1, Room::Windows, &asked);
+        let pulse = Pulse::default();
+        let aside = Aside { peers: None, pulse: &pulse };
         let (mut found, mut turn) = (Vec::new(), 0);
         let mut told = Vec::new();
         for (i, (t, value)) in seen.iter().enumerate() {
             turn = turn.max(*t);
-            found.extend(window.settle(Timestamp(turn), &asked).into_iter().map(|(turned, _)| turned.event.time.0));
+            found.extend(window.settle(Timestamp(turn), &asked, &pulse).into_iter().map(|(turned, _)| turned.event.time.0));
             let role = u16::from(value % 3 > 0);
-            window.observe(&turned(i as u32, *t, turn), &role_of(role), &asked, None);
+            window.observe(&turned(i as u32, *t, turn), &role_of(role), &asked, aside);
             told.push((*t, turn, role));
         }
-        found.extend(window.settle(Timestamp::MAX, &asked).into_iter().map(|(turned, _)| turned.event.time.0));
+        found.extend(window.settle(Timestamp::MAX, &asked, &pulse).into_iter().map(|(turned, _)| turned.event.time.0));
         let near = |time: i64, other: i64| match side {
             Side::After => (time..time + span).contains(&other),
             Side::Before => (time - span + 1..=time).contains(&other),
@@ -285,7 +288,7 @@ fn role_of(role: u16) -> Base {
     Base { role, ..Base::default() }
 }
 
-fn turned(id: u32, time: i64, turn: i64) -> Turned {
+pub(crate) fn turned(id: u32, time: i64, turn: i64) -> Turned {
     let event = Call::at(id, time - START).event("object", id);
     Turned {
         sequence: u64::from(id),

@@ -10,8 +10,8 @@ use crate::detect::catalog::{
     Side, Tolerance,
 };
 use crate::detect::light::Light;
-use crate::detect::window::SLACK;
 use crate::detect::window::absence::wait_of;
+use crate::detect::window::{GRACE, SLACK};
 use crate::hash;
 use crate::record::path::FieldPath;
 use crate::sigma::RuleSet;
@@ -170,6 +170,12 @@ fn kind(written: &correlation::Correlation) -> CorrelationKind {
             CorrelationKind::Dormant(learning, after)
         }
         Kind::Rare => CorrelationKind::Rare(pace(written, learning)),
+        Kind::Silence => {
+            let after = written.behaviour.as_ref().map_or(Span(0), |behaviour| behaviour.after);
+            CorrelationKind::Silence(learning, after)
+        }
+        Kind::Bypass => CorrelationKind::Bypass(pace(written, learning)),
+        Kind::Travel => CorrelationKind::Travel(pace(written, learning)),
         Kind::Burst => CorrelationKind::Burst(pace(written, learning)),
         Kind::Spread => {
             let is_learned = written.behaviour.as_ref().is_some_and(|behaviour| behaviour.is_learned);
@@ -203,6 +209,15 @@ const SCORE: f64 = 5.7;
 /// What fewer than one in eight of the others uses is rare.
 const RARE: f64 = 3.0;
 
+/// One in a million: what two thousand accounts and regions reach by chance once in a month or two.
+const SILENCE: f64 = 6.0;
+
+/// What somebody did in fewer than one of fifty cases is not their way.
+const WAY: f64 = 5.64;
+
+/// No airliner flies faster, in km/h; Datadog's number.
+const SPEED: f64 = 1_000.0;
+
 /// Where nothing else is written, all rules must meet, and what is unusual must be far from usual.
 fn condition(written: &correlation::Correlation, n_roles: u16) -> Condition {
     let correlation::Bounds { gt, gte, lt, lte, eq, neq } = written.asked.bounds;
@@ -210,13 +225,15 @@ fn condition(written: &correlation::Correlation, n_roles: u16) -> Condition {
     if written.kind.is_temporal() && condition == Condition::default() {
         return Condition { gte: Some(f64::from(n_roles)), ..condition };
     }
-    if written.kind == Kind::Rare && condition == Condition::default() {
-        return Condition { gte: Some(RARE), ..condition };
-    }
-    if matches!(written.kind, Kind::Burst | Kind::Spread) && condition == Condition::default() {
-        return Condition { gte: Some(SCORE), ..condition };
-    }
-    condition
+    let usual = match written.kind {
+        Kind::Rare => RARE,
+        Kind::Silence => SILENCE,
+        Kind::Bypass => WAY,
+        Kind::Travel => SPEED,
+        Kind::Burst | Kind::Spread => SCORE,
+        _ => return condition,
+    };
+    if condition == Condition::default() { Condition { gte: Some(usual), ..condition } } else { condition }
 }
 
 /// For each correlation: how long after their records its bases may still find something, and how long itself.
@@ -231,6 +248,8 @@ fn waits(entries: &[Entry], links: &Links) -> BTreeMap<usize, (Span, Span)> {
             below.filter_map(|tie| waits.get(&tie.base)).map(|(_, wait)| *wait).max().unwrap_or_default();
         let own = match written.kind {
             Kind::Absence => wait_of(written.timespan, side(written.side)),
+            Kind::Bypass => GRACE,
+            Kind::Silence => Span(written.timespan.0.saturating_add(GRACE.0)),
             _ => Span(0),
         };
         waits.insert(at, (below, Span(below.0.saturating_add(own.0))));

@@ -38,7 +38,7 @@ impl Tactics {
             let same = |(a, b): (u8, u8)| a == b || (a == b'-' && b == b'_');
             tactic.len() == name.len() && tactic.bytes().zip(name.bytes()).all(same)
         };
-        TACTICS.iter().position(|tactic| is_it(&tactic)).map_or(Tactics(0), |at| Tactics(1 << at))
+        TACTICS.iter().position(is_it).map_or(Tactics(0), |at| Tactics(1 << at))
     }
 
     /// These and others.

@@ -42,27 +42,31 @@ impl Incidents {
             }
         }
         for (from, to, alerts) in moves {
-            self.transfer(from, &to, false, alerts, place, desk);
+            self.transfer(from, &to, false, &alerts, place, desk);
             self.assess(to.key, place, desk);
         }
     }
 
-    /// Moves alerts from one actor to another, to be assessed. Where an incident loses all it was about, it goes with
+    /// Moves alerts from one actor to another, to be assessed. Where what is left would be no incident, it goes with
     /// them.
     pub(super) fn transfer(
         &mut self,
         from: u128,
         to: &Who,
         is_fleet: bool,
-        alerts: Vec<u128>,
+        alerts: &[u128],
         place: Place,
         desk: &mut Desk<'_>,
     ) {
         let Some(source) = self.suspects.get_mut(from).filter(|_| !alerts.is_empty()) else { return };
         let before = source.clone();
-        let hits = source.take(&alerts);
-        let goes = source.members().next().is_none();
+        let hits = source.take(alerts);
+        let goes = source.cause(place.turn, &desk.settings.risk).is_none();
         let open = if goes { source.open.take() } else { None };
+        if let Some(stays) = &mut source.open {
+            // What it was at its highest rested on what is gone.
+            stays.peak = 0.0;
+        }
         if let Some(open) = &open {
             self.closing.remove(&(closes(open, desk.settings), from));
         }

@@ -53,6 +53,9 @@ struct Case {
     /// … or several.
     #[serde(default)]
     records: Vec<Value>,
+    /// Delivered behind all others, whatever their time.
+    #[serde(default)]
+    late: Vec<Value>,
 }
 
 /// A record that comes again and again.
@@ -184,7 +187,7 @@ impl Bench {
 }
 
 impl Case {
-    /// All its records, in order of time.
+    /// All its records, in order of time, and behind them those that come late.
     fn all_records(&self) -> Result<Vec<Value>, String> {
         let mut records = Vec::new();
         for series in &self.series {
@@ -194,6 +197,7 @@ impl Case {
         let time =
             |record: &Value| record.get("eventTime").and_then(Value::as_str).and_then(Timestamp::parse);
         records.sort_by_key(time);
+        records.extend(self.late.iter().cloned());
         Ok(records)
     }
 }
@@ -243,13 +247,13 @@ fn judge(
     if records.is_empty() {
         return Some(format!("{}: “{}” has no record", expect.name(), case.why));
     }
-    let (alerts, n_scored) = match play(&records, catalog, context) {
+    let (alerts, n_understood) = match play(&records, catalog, context) {
         Ok(played) => played,
         Err(error) => return Some(format!("{}: {error}", expect.name())),
     };
     let about = || format!("{}: “{}”\n{}", expect.name(), case.why, describe(&records));
-    if n_scored != records.len() as u64 {
-        return Some(format!("{}  {n_scored} of {} records could be read", about(), records.len()));
+    if n_understood != records.len() as u64 {
+        return Some(format!("{}  {n_understood} of {} records could be read", about(), records.len()));
     }
     let mine: Vec<&Alert> = alerts.iter().filter(|a| a.detector.name == slug).collect();
     let fault = match expect {
@@ -275,7 +279,7 @@ fn silent(mine: &[&Alert], all: &[Alert]) -> String {
     }
 }
 
-/// Runs records through an engine of their own; the alerts and how many records were scored.
+/// Runs records through an engine of their own; the alerts, and how many records were scored or known already.
 fn play(
     records: &[&Value],
     catalog: &Arc<Catalog>,
@@ -288,7 +292,7 @@ fn play(
     let mut alerts = engine.step(vec![Object::whole("fixture", Timestamp::MAX, bytes)]).alerts;
     let end = engine.finish();
     alerts.extend(end.alerts);
-    Ok((alerts, end.tally.records.scored))
+    Ok((alerts, end.tally.records.scored + end.tally.records.duplicate))
 }
 
 /// The most records of a case that are shown.

@@ -82,6 +82,18 @@ pub(super) async fn alerts(State(shared): State<Arc<Shared>>, Query(ask): Query<
     })
 }
 
+pub(super) async fn incidents(State(shared): State<Arc<Shared>>, Query(ask): Query<Ask>) -> Response {
+    let min_severity = match ask.min_severity() {
+        Ok(level) => level,
+        Err(response) => return *response,
+    };
+    page(&shared.directory.incidents, "incidents", &ask, |incident| {
+        incident.severity >= min_severity
+            && ask.detector.as_ref().is_none_or(|name| incident.detectors.contains(name))
+            && ask.account.as_ref().is_none_or(|account| incident.accounts.contains(account))
+    })
+}
+
 pub(super) async fn principals(State(shared): State<Arc<Shared>>, Query(ask): Query<Ask>) -> Response {
     let min_severity = match ask.min_severity() {
         Ok(level) => level,
@@ -148,6 +160,7 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
         "sinks": sinks,
         "bytes_in_flight": shared.budget.bytes_used(),
         "alerts": shared.directory.alerts.len(),
+        "incidents": shared.directory.incidents.len(),
         "principals": shared.directory.principals.len(),
         "engine": shared.status(),
     }))

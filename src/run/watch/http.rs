@@ -133,6 +133,7 @@ fn router(shared: Arc<Shared>, guard: Arc<Guard>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/api/v1/alerts", get(api::alerts))
+        .route("/api/v1/incidents", get(api::incidents))
         .route("/api/v1/principals", get(api::principals))
         .route("/api/v1/detectors", get(api::detectors))
         .route("/api/v1/status", get(api::status))

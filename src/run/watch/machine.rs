@@ -197,7 +197,7 @@ impl Machine {
             recovery::count(&self.shared.metrics, absorbed, known, Some(now));
         }
         self.silence.since = Instant::now();
-        self.publish(step, seen);
+        self.publish(&step, seen);
         self.silence.newest = self.silence.newest.max(self.engine_newest());
     }
 
@@ -207,7 +207,7 @@ impl Machine {
     }
 
     /// Sends what a step came to on its way.
-    pub(super) fn publish(&mut self, step: Step, seen: Option<Instant>) {
+    pub(super) fn publish(&mut self, step: &Step, seen: Option<Instant>) {
         let started = Instant::now();
         for absorbed in &step.absorbed {
             let Absorbed { object, fate, .. } = absorbed;
@@ -223,7 +223,9 @@ impl Machine {
         if step.watermark > Timestamp::MIN {
             self.shared.metrics.watermark.set(step.watermark.0);
         }
-        self.post.send(step.alerts, seen);
+        let n_open = self.engine.n_open_incidents();
+        self.shared.metrics.incidents_open.set(i64::try_from(n_open).unwrap_or(i64::MAX));
+        self.post.send(step, seen);
         self.shared.metrics.took("publish", started.elapsed());
     }
 
@@ -257,7 +259,7 @@ impl Machine {
         let entry = Entry { ordinal: self.ordinal, what: What::Advance { to: to.0 } };
         self.write_journal(&[entry]);
         let step = self.engine.advance(to);
-        self.publish(step, None);
+        self.publish(&step, None);
     }
 
     /// Puts other detectors in force. The journal never spans two catalogues: what was before is saved first.

@@ -438,8 +438,7 @@ impl Machine {
         }
         self.post.resume(reached);
         for (name, lines) in outboxes {
-            let parsed: Vec<_> = lines.iter().filter_map(|line| serde_json::from_slice(line).ok()).collect();
-            let letters = parsed.into_iter().map(|alert| Letter::new(Arc::new(alert), None));
+            let letters = lines.iter().filter_map(|line| Letter::read(line));
             match self.shared.sinks.iter().find(|sink| sink.name == name) {
                 Some(sink) => {
                     let pushed_out = sink.outbox.put(letters);

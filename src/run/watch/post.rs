@@ -1,4 +1,4 @@
-//! Where alerts go when they leave the engine: into every outbox, the directory and the counters.
+//! Where alerts and incidents go when they leave the engine: into every outbox, the directory and the counters.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::shared::Shared;
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, Incident, Severity};
+use crate::engine::{Document, Step};
 use crate::sink::outbox::Letter;
 
 /// Alerts whose severity is remembered, so that one counts again only when it rises.
@@ -36,21 +37,17 @@ impl Post {
         }
     }
 
-    /// Sends alerts on their way. `seen` is when the objects behind them were at hand.
-    pub(super) fn send(&mut self, alerts: Vec<Alert>, seen: Option<Instant>) {
-        if alerts.is_empty() {
+    /// Sends what a step came to on its way. `seen` is when the objects behind it were at hand.
+    pub(super) fn send(&mut self, step: &Step, seen: Option<Instant>) {
+        let letters: Vec<Letter> = step
+            .documents()
+            .filter_map(|document| match document {
+                Document::Alert(alert) => self.alert(alert, seen),
+                Document::Incident(incident) => self.incident(incident, seen),
+            })
+            .collect();
+        if letters.is_empty() {
             return;
-        }
-        let mut letters = Vec::with_capacity(alerts.len());
-        for alert in alerts {
-            let alert = Arc::new(alert);
-            let is_new = !self.reached.contains_key(&alert.id);
-            let reached = self.reach(&alert);
-            self.shared.metrics.alert(&alert, reached);
-            self.shared.directory.publish(&alert, is_new);
-            if alert.severity >= self.min_severity {
-                letters.push(Letter::new(alert, seen));
-            }
         }
         for sink in &self.shared.sinks {
             let pushed_out = sink.outbox.put(letters.iter().cloned());
@@ -59,6 +56,22 @@ impl Post {
                 bury(&self.shared, &self.state, &sink.name, &pushed_out);
             }
         }
+    }
+
+    fn alert(&mut self, alert: &Alert, seen: Option<Instant>) -> Option<Letter> {
+        let alert = Arc::new(alert.clone());
+        let is_new = !self.reached.contains_key(&alert.id);
+        let reached = self.reach(&alert);
+        self.shared.metrics.alert(&alert, reached);
+        self.shared.directory.publish(&alert, is_new);
+        (alert.severity >= self.min_severity).then(|| Letter::new(alert, seen))
+    }
+
+    fn incident(&mut self, incident: &Incident, seen: Option<Instant>) -> Option<Letter> {
+        let incident = Arc::new(incident.clone());
+        self.shared.metrics.incident(&incident);
+        self.shared.directory.incidents.put(&incident.id, Arc::clone(&incident));
+        (incident.severity >= self.min_severity).then(|| Letter::of_incident(incident, seen))
     }
 
     /// The severity that an alert reaches with this line, where that is news.

@@ -69,7 +69,7 @@ pub(super) fn replay(
             What::Advance { to } => {
                 pending.step(machine);
                 let step = machine.engine.advance(Timestamp(to));
-                machine.publish(step, None);
+                machine.publish(&step, None);
             }
             What::Catalog { hash } => {
                 if hash != machine.catalog {
@@ -102,7 +102,7 @@ impl Pending {
             count(&machine.shared.metrics, absorbed, (source, *stamp, *bytes), None);
         }
         machine.shared.metrics.recovered.inc_by(known.len() as u64);
-        machine.publish(step, None);
+        machine.publish(&step, None);
     }
 }
 

@@ -43,6 +43,9 @@ impl Metrics {
             self.outbox_bytes.with_label_values(&[sink]).set(0);
             drop(self.latency.with_label_values(&[sink]));
         }
+        for state in crate::alert::State::ALL {
+            drop(self.incidents.with_label_values(&[state.name()]));
+        }
         self.in_force(catalog);
     }
 

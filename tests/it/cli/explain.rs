@@ -95,7 +95,6 @@ fn an_estimate_counts_the_alerts_of_a_replay_by_detector() {
     let lines: Vec<Value> = stdout(&estimated).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let replayed = run(["replay", &demo(), "--summary", "json"]);
     let risk_only = summary(&replayed)["alerts"]["risk_only"].as_u64().unwrap();
-    assert!(risk_only > 0);
     let n_alerts = alerts(&replayed).len() as u64 + risk_only;
     assert_eq!(lines.iter().map(|l| l["alerts"].as_u64().unwrap()).sum::<u64>(), n_alerts);
     let loudest = &lines[0];

@@ -65,3 +65,29 @@ fn a_damaged_snapshot_is_passed_over_and_a_foreign_one_refused() {
     let output = trailhound().arg("replay").arg(&a).arg("--state").arg(&state).output().unwrap();
     assert_eq!(code(&output), 2, "{}", stderr(&output));
 }
+
+#[test]
+#[cfg(unix)]
+fn a_snapshot_for_which_there_is_no_room_is_4_and_the_one_before_it_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let records: Vec<Value> = (0..400).map(|n| stop_logging(n, &format!("id-{n}"))).collect();
+    let (small, large) = (trail(dir.path(), "a.json", &records[..1]), trail(dir.path(), "b.json", &records));
+    let state = dir.path().join("state");
+    ids(&[&small, Path::new("--save-state"), &state]);
+    let before: Vec<_> =
+        fs::read_dir(&state).unwrap().map(|e| fs::read(e.unwrap().path()).unwrap()).collect();
+    // A process that may write no file beyond a few hundred bytes meets what a full disk is: a write that fails half-way.
+    let command = format!(
+        "trap '' XFSZ; ulimit -f 1; exec \"$0\" replay '{}' --quiet --output /dev/null --save-state '{}'",
+        large.display(),
+        state.display()
+    );
+    let program = trailhound().get_program().to_owned();
+    let output = std::process::Command::new("sh").arg("-c").arg(&command).arg(program).output().unwrap();
+    assert_eq!(code(&output), 4, "{}", stderr(&output));
+    assert!(stderr(&output).contains("state"), "{}", stderr(&output));
+    let after: Vec<_> = fs::read_dir(&state).unwrap().map(|e| e.unwrap().path()).collect();
+    let kept = after.iter().filter(|path| before.contains(&fs::read(path).unwrap())).count();
+    assert_eq!(kept, 1, "what was there stays, whole: {after:?}");
+    ids(&[&large, Path::new("--state"), &state]);
+}

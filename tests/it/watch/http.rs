@@ -134,6 +134,11 @@ fn the_api_shows_what_was_found_in_pages() {
     let critical = daemon.json("/api/v1/alerts?min_severity=critical");
     let critical = critical["alerts"].as_array().unwrap();
     assert!(!critical.is_empty() && critical.iter().all(|alert| alert["severity"] == "critical"));
+    let incidents = daemon.json("/api/v1/incidents");
+    let incidents = incidents["incidents"].as_array().unwrap();
+    assert!(!incidents.is_empty() && incidents.iter().all(|incident| incident["kind"] == "incident"));
+    let n_open = incidents.iter().filter(|incident| incident["state"] == "open").count();
+    assert_eq!(daemon.sum("trailhound_incidents_open"), n_open as f64);
     let principals = daemon.json("/api/v1/principals");
     assert!(!principals["principals"].as_array().unwrap().is_empty());
     let detectors = daemon.json("/api/v1/detectors?limit=1000");

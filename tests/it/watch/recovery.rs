@@ -26,6 +26,10 @@ fn lines(alerts: &[Value]) -> Lines {
     lines
 }
 
+fn of_kind(documents: &[Value], kind: &str) -> Vec<Value> {
+    documents.iter().filter(|document| document["kind"] == kind).cloned().collect()
+}
+
 /// Only the last revision of each alert.
 fn last(lines: &Lines) -> BTreeMap<&str, (u64, &(u64, Value))> {
     lines.iter().map(|((id, revision), rest)| (id.as_str(), (*revision, rest))).collect()
@@ -42,7 +46,7 @@ fn assert_same(disturbed: &Lines, undisturbed: &Lines) {
     assert!(differing.is_empty(), "disturbed, and undisturbed: {differing:#?}");
 }
 
-fn undisturbed(files: &[PathBuf], lateness: &str) -> Lines {
+fn undisturbed(files: &[PathBuf], lateness: &str) -> Vec<Value> {
     let here = Place::new();
     let mut daemon = here.start(&["--lateness", lateness]);
     daemon.wait_ready();
@@ -52,7 +56,7 @@ fn undisturbed(files: &[PathBuf], lateness: &str) -> Lines {
     daemon.wait_ordinal(files.len() as u64);
     let (code, log) = daemon.stop();
     assert_eq!(code, 0, "{log}");
-    lines(&here.alerts())
+    here.documents()
 }
 
 /// How often to kill: `TRAILHOUND_KILLS`, or a number that is done in a minute or so.
@@ -61,7 +65,7 @@ fn n_kills() -> usize {
 }
 
 /// Files arrive while the daemon is killed again and again.
-fn disturbed(files: &[PathBuf], lateness: &str, n_kills: usize, seed: u64) -> Lines {
+fn disturbed(files: &[PathBuf], lateness: &str, n_kills: usize, seed: u64) -> Vec<Value> {
     let mut dice = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let here = Place::new();
     // Snapshots often, so that a kill meets one as likely as anything else.
@@ -93,7 +97,7 @@ fn disturbed(files: &[PathBuf], lateness: &str, n_kills: usize, seed: u64) -> Li
     assert_eq!(daemon.sum("trailhound_objects_failed_total"), 0.0);
     let (code, log) = daemon.stop();
     assert_eq!(code, 0, "seed {seed}: {log}");
-    lines(&here.alerts())
+    here.documents()
 }
 
 #[test]
@@ -101,8 +105,12 @@ fn alerts_of_a_daemon_that_is_killed_again_and_again_are_those_of_one_that_is_no
     let dir = tempfile::tempdir().unwrap();
     let files = generated(dir.path(), 6_000, 200);
     let undisturbed = undisturbed(&files, "10m");
-    assert!(undisturbed.len() > 30, "{} alerts say little", undisturbed.len());
     let disturbed = disturbed(&files, "10m", n_kills(), 1);
+    let incidents = |documents: &[Value]| lines(&of_kind(documents, "incident"));
+    assert!(!incidents(&undisturbed).is_empty());
+    assert_same(&incidents(&disturbed), &incidents(&undisturbed));
+    let [undisturbed, disturbed] = [undisturbed, disturbed].map(|all| lines(&of_kind(&all, "alert")));
+    assert!(undisturbed.len() > 30, "{} alerts say little", undisturbed.len());
     assert_eq!(last(&disturbed).len(), last(&undisturbed).len());
     assert_same(&disturbed, &undisturbed);
 
@@ -115,6 +123,7 @@ fn alerts_of_a_daemon_that_is_killed_again_and_again_are_those_of_one_that_is_no
     assert!(output.status.success(), "{}", stderr(&output));
     let alerts: Vec<Value> =
         stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let alerts = of_kind(&alerts, "alert");
     let replayed = lines(&alerts);
     let common: Lines = replayed
         .iter()
@@ -138,7 +147,8 @@ fn alerts_of_a_daemon_that_is_killed_again_and_again_are_those_of_one_that_is_no
 fn with_no_lateness_a_crash_changes_no_alert_either() {
     let dir = tempfile::tempdir().unwrap();
     let files = generated(dir.path(), 2_000, 80);
-    assert_same(&disturbed(&files, "0s", n_kills().min(12), 2), &undisturbed(&files, "0s"));
+    let (found, expected) = (disturbed(&files, "0s", n_kills().min(12), 2), undisturbed(&files, "0s"));
+    assert_same(&lines(&found), &lines(&expected));
 }
 
 #[test]
@@ -212,5 +222,5 @@ fn a_half_written_journal_and_a_damaged_snapshot_lose_nothing() {
     assert!(daemon.log().contains("passed over"), "{}", daemon.log());
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.wait_end().code(), Some(0), "{}", daemon.log());
-    assert_same(&lines(&here.alerts()), &undisturbed(&files, "0s"));
+    assert_same(&lines(&here.documents()), &lines(&undisturbed(&files, "0s")));
 }

@@ -16,7 +16,7 @@ fn a_new_set_takes_effect_and_a_faulty_one_is_refused_and_the_old_one_stays() {
     let here = Place::new();
     let rule = |name: &str| {
         format!(
-            "title: Mine\nid: 6f6a8a53-3a9b-4a0c-8f3f-2f6f5f0f7a01\nname: {name}\nlevel: low\nlogsource:\n  \
+            "title: Mine\nid: 6f6a8a53-3a9b-4a0c-8f3f-2f6f5f0f7a01\nname: {name}\nlevel: medium\nlogsource:\n  \
              product: aws\n  service: cloudtrail\ndetection:\n  selection:\n    eventName: StopLogging\n  \
              condition: selection\n"
         )
