@@ -1,6 +1,6 @@
 //! Which sources run, and what of them makes no sense.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use tokio::runtime::Runtime;
 
@@ -92,14 +92,14 @@ pub(super) fn open(watch: &Watch, aws: aws::Settings, runtime: &Runtime) -> Vec<
         sources.push(Box::new(Folder::new(watch.folder.clone())));
     }
     let dead_letters = watch.remote.dead_letters.clone().unwrap_or_else(|| watch.state.join(DEAD_LETTERS));
-    sources.extend(open_remote(&watch.remote, dead_letters, aws, runtime));
+    sources.extend(open_remote(&watch.remote, &dead_letters, aws, runtime));
     sources
 }
 
 #[cfg(feature = "aws")]
 fn open_remote(
     remote: &Remote,
-    dead_letters: PathBuf,
+    dead_letters: &Path,
     aws: aws::Settings,
     runtime: &Runtime,
 ) -> Vec<Box<dyn Source>> {
@@ -127,7 +127,7 @@ fn open_remote(
     for (n, url) in remote.sqs.iter().enumerate() {
         let name = if n == 0 { "sqs".to_owned() } else { format!("sqs-{}", n + 1) };
         let buckets = Buckets::new(remote.buckets.iter().cloned());
-        let settings = QueueSettings::new(url, buckets, &dead_letters);
+        let settings = QueueSettings::new(url, buckets, dead_letters);
         sources.push(Box::new(Queue::new(name, &connection, settings)));
     }
     sources
@@ -135,6 +135,6 @@ fn open_remote(
 
 /// [`check`] has refused what would need it.
 #[cfg(not(feature = "aws"))]
-fn open_remote(_: &Remote, _: PathBuf, _: aws::Settings, _: &Runtime) -> Vec<Box<dyn Source>> {
+fn open_remote(_: &Remote, _: &Path, _: aws::Settings, _: &Runtime) -> Vec<Box<dyn Source>> {
     Vec::new()
 }
