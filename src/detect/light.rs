@@ -3,7 +3,7 @@
 //! Most detectors are about few records, and those are parsed in depth and kept as events. A habit is about all records of
 //! somebody. So where all that a rule and everything above it ask stands at the top of a record and in its identity, a quick look
 //! answers it: such a rule is *light*. What it finds becomes no event; it is a few hashes ([`Asked`]) that wait for their turn and
-//! are then told to the profile of whom they are about. Only what surprises becomes an event, of the record's [`BRIEF`].
+//! are then told to the profile of whom they are about. Only what surprises becomes an event, of what is kept of the record ([`BRIEF`]).
 //!
 //! Nothing is meant by it: a rule is light or not by what is asked, no document says so, and both ways give the same answer.
 
@@ -15,25 +15,9 @@ use crate::record::Column;
 use crate::record::derived::Fact;
 use crate::record::path::FieldPath;
 use crate::sigma::access::Access;
+#[cfg(doc)]
+use crate::sigma::access::BRIEF;
 use crate::sigma::{RuleSet, Use};
-
-/// What is kept of a record besides its identity, its id and its time, so that an event can be made of it later. None of them holds a
-/// secret.
-pub const BRIEF: [Column; 13] = [
-    Column::EventSource,
-    Column::EventName,
-    Column::AwsRegion,
-    Column::SourceIp,
-    Column::UserAgent,
-    Column::ErrorCode,
-    Column::ErrorMessage,
-    Column::EventType,
-    Column::EventCategory,
-    Column::RecipientAccountId,
-    Column::VpcEndpointId,
-    Column::VpcEndpointAccountId,
-    Column::SessionCredentialFromConsole,
-];
 
 /// The most fields that make a key or a value.
 pub const PARTS_MAX: usize = 4;
@@ -84,7 +68,11 @@ impl Light {
     pub fn of(detectors: &[Detector], captures: &[FieldPath], rules: &RuleSet) -> Light {
         let access: Vec<Access> = captures.iter().map(|path| Access::of(Some(path))).collect();
         let is_told = |slot: &u16| access[usize::from(*slot)].is_told_at_a_glance();
-        let is_in_brief = |slot: &u16| is_told(slot) || is_in_brief(&captures[usize::from(*slot)]);
+        // What the operator told us of their world is not at hand where an event is made of a brief.
+        let is_in_brief = |slot: &u16| {
+            let path = &captures[usize::from(*slot)];
+            path.fact() != Some(Fact::KnownRegion) && (is_told(slot) || is_in_brief(path))
+        };
         let mut correlations: BTreeSet<usize> =
             (0..detectors.len()).filter(|i| could_be_light(&detectors[*i], is_told)).collect();
         loop {

@@ -23,20 +23,26 @@ pub(crate) enum Access {
     Everything,
 }
 
-/// The columns that hold text in every record of the usual shape.
-const TOLD: [Column; 11] = [
+/// The columns that stay known of a record besides its identity, its id and its time, so that an event can be made of it later.
+/// None of them holds a secret.
+pub(crate) const BRIEF: [Column; 13] = [
     Column::EventSource,
     Column::EventName,
     Column::AwsRegion,
     Column::SourceIp,
     Column::UserAgent,
     Column::ErrorCode,
+    Column::ErrorMessage,
     Column::EventType,
     Column::EventCategory,
     Column::RecipientAccountId,
     Column::VpcEndpointId,
     Column::VpcEndpointAccountId,
+    Column::SessionCredentialFromConsole,
 ];
+
+/// Those of them that may be no text, or text that must be unescaped first.
+const SELDOM_TEXT: [Column; 2] = [Column::ErrorMessage, Column::SessionCredentialFromConsole];
 
 /// What a quick look at a record can tell of a path.
 #[derive(Clone, Debug)]
@@ -96,7 +102,7 @@ impl Access {
     pub(crate) fn is_told_at_a_glance(&self) -> bool {
         match self {
             Access::Outcome | Access::Denied | Access::Action | Access::Service => true,
-            Access::Column(column, _) => TOLD.contains(column),
+            Access::Column(column, _) => BRIEF.contains(column) && !SELDOM_TEXT.contains(column),
             Access::Path(_, shortcut) => shortcut.tells_value(),
             Access::Everything => false,
         }

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use super::{Fact, Sketch, Sketches};
 use crate::alert::Outcome;
 use crate::detect::catalog::Catalog;
-use crate::detect::light::{Asked, BRIEF, PARTS_MAX};
+use crate::detect::light::{Asked, PARTS_MAX};
 use crate::detect::window::switch::place_of;
 use crate::engine::scanned::Line;
 use crate::hash;
@@ -15,6 +15,7 @@ use crate::record::credential::Mfa;
 use crate::record::skim::{IdentityKey, Skim};
 use crate::record::value::Datum;
 use crate::record::{Column, Record, json_text};
+use crate::sigma::access::BRIEF;
 use crate::sigma::glance::{Glance, Glanced};
 
 /// Makes sketches; one a thread, with its buffers.
