@@ -20,8 +20,8 @@ use crate::record::principal::{self, Principal};
 use crate::record::skim::{IdentityKey, Skim, Skimmer};
 use crate::record::value::Value;
 use crate::record::{Column, Record, without_api_date};
-use crate::sigma::MatchScratch;
 use crate::sigma::glance::Glanced;
+use crate::sigma::{LightRules, MatchScratch};
 use crate::tally::{FilterReason, RejectReason};
 use crate::time::Timestamp;
 
@@ -139,12 +139,21 @@ impl Lens {
             return false;
         }
         let glanced = Glanced::new(skim, &self.context);
-        let Some(rules) = self.catalog.rules.at_a_glance(&glanced, scratch) else { return false };
+        // Where the object has a record that is the same to light rules, they need not be asked again.
+        let common = if self.catalog.light.is_empty() { None } else { sketcher.find(skim) };
+        let is_known = common.is_some_and(|common| common.sketch.is_some());
+        let light_rules = if is_known { LightRules::Known } else { LightRules::Asked };
+        let Some(rules) = self.catalog.rules.at_a_glance(&glanced, light_rules, scratch) else {
+            return false;
+        };
         let mut sight = Line::NO_SIGHT;
-        if !rules.is_empty() {
+        if is_known || !rules.is_empty() {
             let position = part.scanned.n_read as u32;
             let sketches = &mut part.scanned.sketches;
-            match sketcher.glance(sketches, &glanced, rules, &self.catalog, position) {
+            let seen = common.and_then(|common| {
+                sketcher.glance(sketches, &glanced, rules, &self.catalog, (common, position))
+            });
+            match seen {
                 Some(seen) => sight = seen,
                 None => return false,
             }

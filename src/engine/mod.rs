@@ -4,7 +4,7 @@
 //! takes what they held, in the order of the objects:
 //!
 //! ```text
-//! Scanned -> duplicates -> sequence -> link -> detectors -> correlations by depth -> quiet -> Alert -> risk -> Incident
+//! Scanned -> duplicates -> sequence -> profiles -> link -> detectors -> correlations by depth -> quiet -> Alert -> risk -> Incident
 //! ```
 //!
 //! Alerts do not depend on thread count, shard count, or how the input was cut into steps: output is byte-identical.

@@ -41,5 +41,5 @@ pub(crate) mod rule_set;
 pub(crate) mod value;
 pub(crate) mod yaml;
 
-pub(crate) use rule_set::Use;
+pub(crate) use rule_set::{LightRules, Use};
 pub use rule_set::{MatchScratch, RuleSet};

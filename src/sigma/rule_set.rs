@@ -73,6 +73,15 @@ pub(crate) enum Use {
     Nothing,
 }
 
+/// Whether a quick look asks light rules, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LightRules {
+    /// It does.
+    Asked,
+    /// What they say is known, since they said it of a record that is the same to them.
+    Known,
+}
+
 /// Buffers that matching uses again and again; one a thread.
 #[derive(Debug, Default)]
 pub struct MatchScratch {
@@ -147,6 +156,7 @@ impl RuleSet {
     pub(crate) fn at_a_glance<'s>(
         &self,
         glanced: &Glanced<'_, '_>,
+        light_rules: LightRules,
         scratch: &'s mut MatchScratch,
     ) -> Option<&'s [u32]> {
         let MatchScratch { candidates, light, lookup, buffers } = scratch;
@@ -154,7 +164,8 @@ impl RuleSet {
         self.index.might_match(glanced, lookup, candidates);
         for candidate in candidates.iter() {
             let rule = &self.rules[*candidate as usize];
-            if rule.use_of == Use::Nothing {
+            let is_known = rule.use_of == Use::Light && light_rules == LightRules::Known;
+            if rule.use_of == Use::Nothing || is_known {
                 continue;
             }
             let mut verdict = |c: &Predicate| c.glance(glanced, buffers);
@@ -184,7 +195,7 @@ impl RuleSet {
         context: &Context,
         scratch: &'s mut MatchScratch,
     ) -> Option<&'s [u32]> {
-        self.at_a_glance(&Glanced::new(skim, context), scratch)
+        self.at_a_glance(&Glanced::new(skim, context), LightRules::Asked, scratch)
     }
 
     /// Whether all that a rule asks is told by a quick look at a record of the usual shape.

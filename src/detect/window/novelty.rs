@@ -67,7 +67,7 @@ pub struct Judged {
     pub is_new: bool,
     /// The habit is one, so that this says something.
     pub is_settled: bool,
-    /// How surprising a new value is.
+    /// How surprising a new value is; 0 for one that is not.
     pub bits: f64,
 }
 
@@ -119,11 +119,12 @@ impl ValueHabit {
     pub fn judge(&self, sight: &Sight<'_>, learning: Learning, forget: Span) -> Judged {
         let known = self.find(sight.hash).ok().map(|i| self.values[i]);
         let is_new = known.is_none_or(|known| !is_fresh(&known, sight.time, forget));
-        let odds = self.odds.at(hour_of(sight.time), forget);
+        // How surprising a value is that is not new nobody asks.
+        let bits = if is_new { self.odds.at(hour_of(sight.time), forget).bits() } else { 0.0 };
         Judged {
             is_new,
             is_settled: self.n > 0 && learning.is_over(self.n, sight.time.saturating_sub(self.first)),
-            bits: odds.bits(),
+            bits,
         }
     }
 
@@ -300,6 +301,9 @@ impl Odds {
         let n_hours = hour.saturating_sub(self.hour).max(0);
         if self.n == 0.0 {
             return Odds { hour, ..self };
+        }
+        if n_hours == 0 {
+            return self;
         }
         let half_life = forget.0 as f64 / 3.0 / 3_600.0;
         let left = power(1.0 - std::f64::consts::LN_2 / half_life, n_hours.unsigned_abs());

@@ -30,6 +30,15 @@ pub(crate) struct Sketcher {
     keys: Vec<(u16, Option<u128>)>,
 }
 
+/// What a record has in common with others.
+#[derive(Clone, Copy)]
+pub(crate) struct Common {
+    hash: u64,
+    identity: u64,
+    /// The sketch of it; what nobody asks about has one, too.
+    pub(crate) sketch: Option<u32>,
+}
+
 /// What is known of a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
@@ -45,7 +54,16 @@ impl Sketcher {
         self.identities.clear();
     }
 
-    /// Takes note of a record of which a quick look told everything. `None`: it did not after all.
+    /// What a record has in common with others, and whether this object has a sketch of that. `None`: a quick look does
+    /// not tell.
+    #[inline]
+    pub(crate) fn find(&self, skim: &Skim<'_>) -> Option<Common> {
+        let (hash, identity) = self.common(skim)?;
+        let sketch = self.table.find(hash, |(h, _)| *h == hash).map(|(_, sketch)| *sketch);
+        Some(Common { hash, identity, sketch })
+    }
+
+    /// Takes note of a record that light rules match, as a quick look told. `None`: it does not tell all that is asked.
     #[inline]
     pub(crate) fn glance(
         &mut self,
@@ -53,14 +71,14 @@ impl Sketcher {
         glanced: &Glanced<'_, '_>,
         rules: &[u32],
         catalog: &Catalog,
-        position: u32,
+        (common, position): (Common, u32),
     ) -> Option<u32> {
         let skim = glanced.skim;
-        let (hash, identity_hash) = self.common(skim)?;
         let id = skim.text(Column::EventId);
-        if let Some((_, sketch)) = self.table.find(hash, |(h, _)| *h == hash) {
-            return Some(sketches.see(*sketch, position, id));
+        if let Some(sketch) = common.sketch {
+            return Some(sketches.see(sketch, position, id));
         }
+        let Common { hash, identity: identity_hash, .. } = common;
         let account = skim.text(Column::RecipientAccountId);
         let (outcome, start) = (glanced.outcome?, sketches.facts.len() as u32);
         let read = |slot: u16, out: &mut String| match &catalog.light.access[usize::from(slot)] {
@@ -149,8 +167,9 @@ impl Sketcher {
         let identity = state.finish();
         for column in BRIEF {
             let text = skim.text(column).as_bytes();
-            // Escaped, or no text. Of messages only those without a code matter, and such a record is looked at closely.
-            if text.is_empty() && skim.has(column) && column != Column::ErrorMessage {
+            // Escaped, or no text. A message beside a code says nothing more of the outcome.
+            let is_needed = column != Column::ErrorMessage || skim.text(Column::ErrorCode).is_empty();
+            if text.is_empty() && is_needed && skim.has(column) {
                 return None;
             }
             state.write_usize(text.len());
