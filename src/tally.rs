@@ -122,6 +122,11 @@ pub struct Tally {
     pub lineage: Lineage,
 }
 
+/// How far behind what was settled late records were, as (name, up to so many seconds). CloudTrail says 15 minutes at most;
+/// what comes after a day has outlived every window.
+pub const LATE_BY: [(&str, i64); 4] =
+    [("le15m", 900), ("le1h", 3_600), ("le24h", 86_400), ("gt24h", i64::MAX)];
+
 /// Records by fate.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Records {
@@ -141,6 +146,10 @@ pub struct Records {
     pub pending: u64,
     /// Of the scored and pending: came later than the lateness allows. Not a fate of its own.
     pub late: u64,
+    /// The late ones by how far behind what was settled they were; those that claim to be later than their object's
+    /// stamp allows are in none.
+    #[serde(skip)]
+    pub late_by: [u64; LATE_BY.len()],
     /// Of the scored and pending: share an id with a record of other content. Not a fate of its own.
     pub id_conflict: u64,
     /// Of the scored: had to leave before their time because the room for what waits was full.
@@ -188,6 +197,15 @@ impl Lineage {
 }
 
 impl Records {
+    /// Counts a late record that was so many seconds behind what was settled.
+    pub fn count_late(&mut self, behind: i64) {
+        self.late += 1;
+        let bucket = LATE_BY.iter().position(|(_, most)| behind <= *most);
+        if let Some(bucket) = bucket.filter(|_| behind > 0) {
+            self.late_by[bucket] += 1;
+        }
+    }
+
     /// Whether every record is accounted for.
     pub fn balance(&self) -> bool {
         let filtered: u64 = self.filtered.values().sum();

@@ -30,6 +30,24 @@ impl Limit {
     }
 }
 
+/// How much a memory holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Entries.
+    pub entries: usize,
+    /// What they weigh, in bytes.
+    pub bytes: usize,
+}
+
+impl std::iter::Sum for Size {
+    fn sum<I: Iterator<Item = Size>>(sizes: I) -> Size {
+        sizes.fold(Size::default(), |all, size| Size {
+            entries: all.entries + size.entries,
+            bytes: all.bytes + size.bytes,
+        })
+    }
+}
+
 /// Entries under hashed keys, each with the turn in which it was last touched.
 #[derive(Debug)]
 pub struct Bounded<V> {
@@ -55,6 +73,11 @@ impl<V> Bounded<V> {
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// How much it holds.
+    pub fn size(&self) -> Size {
+        Size { entries: self.slots.len(), bytes: self.weight }
     }
 
     /// Whether it is empty.

@@ -21,7 +21,7 @@ pub use standing::{Confidence, Rank, Standing};
 
 use std::sync::Arc;
 
-use super::bounded::{Bounded, Limit};
+use super::bounded::{Bounded, Limit, Size};
 use crate::alert::{Identity, Outcome};
 use crate::record::event::{Event, Text};
 use crate::record::principal::PrincipalKind;
@@ -95,6 +95,18 @@ pub struct LinkTable {
 }
 
 impl LinkTable {
+    /// How much it holds: links, and what waits for one.
+    pub fn sizes(&self) -> (Size, Size) {
+        ([self.links.size(), self.made_keys.size()].into_iter().sum(), self.waiting.size())
+    }
+
+    /// The most that it holds where its room is `limit`, likewise.
+    pub fn sizes_max(limit: Limit) -> (Size, Size) {
+        let side = limit.divided(SIDE_SHARE);
+        let size = |limit: Limit| Size { entries: limit.entries, bytes: limit.bytes };
+        ([size(limit), size(side)].into_iter().sum(), size(side))
+    }
+
     /// An empty table.
     pub fn new(limit: Limit) -> LinkTable {
         let side = limit.divided(SIDE_SHARE);

@@ -4,7 +4,7 @@
 //! role, so without a bound anybody could be a new principal with every call. Beyond [`NAMES_MAX`] names of one role,
 //! further ones are the role.
 
-use super::bounded::{Bounded, Limit};
+use super::bounded::{Bounded, Limit, Size};
 use crate::hash;
 use crate::record::principal::PrincipalKind;
 use crate::time::Timestamp;
@@ -53,6 +53,11 @@ impl SessionNames {
             self.evicted += 1;
         }
         if known { id } else { role }
+    }
+
+    /// How much it holds.
+    pub fn size(&self) -> Size {
+        self.roles.size()
     }
 
     /// What it knows, to save: (key, last turn, names), in order.

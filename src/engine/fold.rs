@@ -291,7 +291,9 @@ impl Fold {
         let records = &mut self.tally.records;
         match verdict {
             Verdict::Fresh | Verdict::Conflict => {
-                records.late += u64::from(arrival.late);
+                if arrival.late {
+                    records.count_late(self.sequencer.watermark().0.saturating_sub(line.time.0));
+                }
                 records.id_conflict += u64::from(verdict == Verdict::Conflict);
                 let event = take_event(line, events);
                 let has_event = event.is_some();

@@ -21,9 +21,9 @@ use super::fleets::{Fleets, Seen, Verdict};
 use super::fold::FoldSettings;
 use super::incident_document::{self as document, Subject};
 use super::quiet::{Lines, Place, Stir, What};
-use crate::alert::{Incident, Mode, State};
-use crate::detect::bounded::Bounded;
-use crate::detect::risk::{FORGET, Hit, Open, Shown, Suspect, Who, Why, severity_of, who};
+use crate::alert::{Incident, Mode, Severity, State};
+use crate::detect::bounded::{Bounded, Size};
+use crate::detect::risk::{FORGET, Hit, Open, RiskSettings, Shown, Suspect, Who, Why, severity_of, who};
 use crate::hash;
 use crate::time::Timestamp;
 
@@ -153,6 +153,25 @@ impl Incidents {
                 tell(suspect, place, State::Open, &mut Desk { settings, out });
             }
         }
+    }
+
+    /// How much the actors with risk hold.
+    pub fn size(&self) -> Size {
+        self.suspects.size()
+    }
+
+    /// How grave the open incidents are.
+    pub fn severities(&self) -> impl Iterator<Item = Severity> {
+        let open = self.closing.iter().filter_map(|(_, key)| self.suspects.get(*key));
+        open.filter_map(|suspect| {
+            let worst = suspect.members().map(|hit| hit.severity).max()?;
+            Some(severity_of(worst, suspect.open.as_ref()?.peak))
+        })
+    }
+
+    /// The risk of every actor at a time.
+    pub fn risks(&self, now: Timestamp, settings: &RiskSettings) -> impl Iterator<Item = f64> {
+        self.suspects.entries().map(move |(_, _, _, suspect)| suspect.risk(now, settings).1)
     }
 
     /// How many incidents are open.

@@ -16,6 +16,7 @@ mod fleets;
 pub mod fold;
 pub mod group;
 mod habits;
+pub mod holdings;
 mod incident_document;
 pub mod incidents;
 pub mod lines;
@@ -201,6 +202,11 @@ impl Engine {
     /// All open incidents as they are between two steps, the highest risk first.
     pub fn open_incidents(&self) -> Vec<Incident> {
         self.fold.open_incidents()
+    }
+
+    /// How much each memory holds, and who has risk.
+    pub fn holdings(&self) -> holdings::Holdings {
+        self.fold.holdings()
     }
 
     /// How often a memory had to let go of something because it was full.

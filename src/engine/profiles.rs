@@ -6,7 +6,7 @@
 use super::sequence::Passed;
 use super::shards;
 use super::sketch::Fact;
-use crate::detect::bounded::{Bounded, Limit};
+use crate::detect::bounded::{Bounded, Limit, Size};
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::Told;
 use crate::detect::profile::{Profile, State, correlation_of};
@@ -49,6 +49,11 @@ impl Profiles {
             shards: shards::make(|| Shard { profiles: Bounded::new(limit), evicted: 0, pushed_out: 0 }),
             horizon: Span(longest.0.saturating_add(SLACK.0)),
         }
+    }
+
+    /// How much they hold.
+    pub fn size(&self) -> Size {
+        self.shards.iter().map(|shard| shard.profiles.size()).sum()
     }
 
     /// Tells profiles what was seen; gives what surprised them, in the order of what was told.

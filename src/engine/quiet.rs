@@ -19,7 +19,7 @@ use super::fold::FoldSettings;
 use super::group::Group;
 use super::shards;
 use crate::alert::{Alert, Mode, Severity};
-use crate::detect::bounded::{Bounded, Limit};
+use crate::detect::bounded::{Bounded, Limit, Size};
 use crate::detect::catalog::{Catalog, Detector};
 use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::{Correction, Standing};
@@ -216,6 +216,11 @@ impl Quiet {
             Said::Line(emission) => Some(*emission),
             Said::Stir(_) => None,
         }));
+    }
+
+    /// How much the open alerts hold.
+    pub fn size(&self) -> Size {
+        self.shards.iter().map(|shard| shard.groups.size()).sum()
     }
 
     /// How many alerts closed early because too many were open.

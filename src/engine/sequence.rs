@@ -14,6 +14,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::sketch::Sketches;
+use crate::detect::bounded::Size;
 use crate::record::event::{Event, Text};
 use crate::time::{Span, Timestamp};
 
@@ -157,6 +158,11 @@ impl Sequencer {
     /// The largest event time that was believed.
     pub fn latest(&self) -> Timestamp {
         self.latest
+    }
+
+    /// How many events wait with all that they hold, and how many bytes those and what is told to habits have.
+    pub fn size(&self) -> Size {
+        Size { entries: self.n_events, bytes: self.bytes_held }
     }
 
     /// How many records wait.

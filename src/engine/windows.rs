@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::fold::Bounds;
 use super::shards;
 use super::wiring::{Listener, Wiring, correlation_of};
-use crate::detect::bounded::{Bounded, Limit};
+use crate::detect::bounded::{Bounded, Limit, Size};
 use crate::detect::catalog::{Base, Catalog, Correlation, CorrelationKind};
 use crate::detect::finding::{Finding, Told, Turned};
 use crate::detect::window::pulse::Pulse;
@@ -121,6 +121,11 @@ impl Windows {
                 shard.not_due(key, &window);
             }
         }
+    }
+
+    /// How much a room holds.
+    pub fn size(&self, room: Room) -> Size {
+        self.shards().filter(|shard| shard.room == room).map(|shard| shard.windows.size()).sum()
     }
 
     /// How many left a room because there were too many.

@@ -164,6 +164,11 @@ impl Outbox {
         self.lock().letters.iter().cloned().collect()
     }
 
+    /// How many letters may wait at most, and how many bytes.
+    pub fn bounds(&self) -> (usize, usize) {
+        (self.bounds.letters, self.bounds.bytes)
+    }
+
     /// How many letters wait, and how many bytes they have.
     pub fn size(&self) -> (usize, usize) {
         let inner = self.lock();

@@ -276,6 +276,11 @@ impl Budget {
         Budget { pieces: Arc::new(Semaphore::new(pieces_max as usize)), pieces_max }
     }
 
+    /// The most bytes that may be in use.
+    pub fn bytes_max(&self) -> u64 {
+        u64::from(self.pieces_max) * PIECE_BYTES
+    }
+
     /// Bytes that are in use.
     pub fn bytes_used(&self) -> u64 {
         let free = self.pieces.available_permits() as u64;

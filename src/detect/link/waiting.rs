@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::inquiry::Inquiry;
 use super::{EXPIRY, Standing};
-use crate::detect::bounded::{Bounded, Limit};
+use crate::detect::bounded::{Bounded, Limit, Size};
 use crate::time::Timestamp;
 
 /// What waits for a link.
@@ -99,6 +99,11 @@ impl WaitingRoom {
             called.push((subject, turn, waiting));
         }
         called
+    }
+
+    /// How much waits.
+    pub fn size(&self) -> Size {
+        self.subjects.size()
     }
 
     /// All that wait, to save: (subject, last turn, what waits), in order.

@@ -52,7 +52,7 @@ impl Courier {
         let sink = &shared.sinks[self.sink];
         let n = letters.len() as u64;
         let count =
-            |outcome: &str| shared.metrics.deliveries.with_label_values(&[sink.name.as_str(), outcome]);
+            |outcome: &str| shared.metrics.sinks.deliveries.with_label_values(&[sink.name.as_str(), outcome]);
         let mut pause = PAUSE_MIN;
         for attempt in 1.. {
             match self.recipient.deliver(letters) {
@@ -61,7 +61,7 @@ impl Courier {
                         tracing::info!(sink = %sink.name, "sink takes alerts again");
                     }
                     count("delivered").inc_by(n);
-                    let latency = shared.metrics.latency.with_label_values(&[&sink.name]);
+                    let latency = shared.metrics.sinks.latency.with_label_values(&[&sink.name]);
                     let now = Instant::now();
                     letters.iter().filter_map(|l| l.seen).for_each(|seen| {
                         latency.observe(now.duration_since(seen).as_secs_f64());

@@ -33,6 +33,10 @@ use crate::time::{Span, Timestamp};
 
 /// How often time is told to pass while nothing comes.
 const TICK: Duration = Duration::from_secs(60);
+/// How long memories are not looked at again: as many times as looking took, and never less than the least, so that
+/// looking takes one hundredth of the time at most.
+const LOOK_PAUSE: u32 = 100;
+const LOOK_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// What the engine's thread is asked for from outside.
 pub(super) enum Command {
@@ -64,6 +68,20 @@ pub(super) struct Machine {
     pub catalog: String,
     pub pace: Pace,
     pub silence: Silence,
+    pub gauge: Gauge,
+}
+
+/// When memories were looked at last.
+pub(super) struct Gauge {
+    /// Something happened since.
+    pub is_due: bool,
+    pub next: Instant,
+}
+
+impl Gauge {
+    pub(super) fn new(now: Instant) -> Gauge {
+        Gauge { is_due: true, next: now }
+    }
 }
 
 /// Since when nothing has come, and what time that makes it.
@@ -98,7 +116,7 @@ impl Machine {
             let waited = Instant::now();
             match runtime.block_on(self.wait(commands, stop)) {
                 News::Batch(batch) => {
-                    self.shared.metrics.took("gather", waited.elapsed());
+                    self.shared.metrics.engine.took("gather", waited.elapsed());
                     self.take(batch);
                 }
                 News::Written(written) => self.written(written),
@@ -110,6 +128,7 @@ impl Machine {
             if self.is_checkpoint_due() {
                 self.begin_checkpoint();
             }
+            self.look();
             self.publish_status();
         }
     }
@@ -135,6 +154,7 @@ impl Machine {
         let now = Instant::now();
         let due = self.pace.retry.map_or(self.pace.last + self.settings.checkpoint, |(at, _)| at);
         let next = if self.pace.is_writing { now + TICK } else { due.min(now + TICK) };
+        let next = if self.gauge.is_due { next.min(self.gauge.next) } else { next };
         next.max(now + Duration::from_millis(10))
     }
 
@@ -165,7 +185,7 @@ impl Machine {
                 Content::Missing(missing) => {
                     let (object, message) = (inert::plain(&delivery.object), inert::plain(&missing.message));
                     tracing::warn!(%object, reason = %missing.reason, %message, "object cannot be had");
-                    self.shared.metrics.missing(&port.name, missing.reason.name());
+                    self.shared.metrics.sources.missing(&port.name, missing.reason.name());
                     port.owe(ordinal, delivery.receipt, Outcome::Failed(missing.reason));
                 }
                 Content::Fetched(body) => {
@@ -183,7 +203,7 @@ impl Machine {
         }
         let started = Instant::now();
         let step = self.engine.step(objects);
-        self.shared.metrics.took("step", started.elapsed());
+        self.shared.metrics.engine.took("step", started.elapsed());
         debug_assert_eq!(step.absorbed.len(), taken.len());
         let now = console::now();
         for (absorbed, (source, ordinal, delivery)) in step.absorbed.iter().zip(taken) {
@@ -221,22 +241,22 @@ impl Machine {
         }
         self.shared.metrics.tally(&step.tally, self.engine.evictions());
         if step.watermark > Timestamp::MIN {
-            self.shared.metrics.watermark.set(step.watermark.0);
+            self.shared.metrics.engine.watermark.set(step.watermark.0);
         }
-        let n_open = self.engine.n_open_incidents();
-        self.shared.metrics.incidents_open.set(i64::try_from(n_open).unwrap_or(i64::MAX));
+        self.gauge.is_due = true;
         self.post.send(step, seen);
-        self.shared.metrics.took("publish", started.elapsed());
+        self.shared.metrics.engine.took("publish", started.elapsed());
     }
 
     fn write_journal(&mut self, entries: &[Entry]) {
         let Some(journal) = &mut self.journal else { return };
         let started = Instant::now();
         match journal.append(entries) {
-            Ok(()) => self.shared.metrics.took("journal", started.elapsed()),
+            Ok(()) => self.shared.metrics.engine.took("journal", started.elapsed()),
             Err(error) => {
                 tracing::error!(%error, "the journal cannot be written; nothing is acknowledged until a snapshot is");
                 self.shared.set_state_fault(Some(error.to_string()));
+                self.shared.metrics.keeping.journal_time.set(0.0);
                 self.journal = None;
                 self.pace.retry_soon();
             }
@@ -272,12 +292,12 @@ impl Machine {
         let what = What::Catalog { hash: self.catalog.clone() };
         self.write_journal(&[Entry { ordinal: self.ordinal, what }]);
         self.engine.swap_catalog(Arc::clone(&catalog));
-        self.shared.metrics.in_force(&catalog);
+        self.shared.metrics.alerts.in_force(&catalog);
         self.shared.swap_catalog(catalog);
         let (metrics, now) = (&self.shared.metrics, console::now());
-        metrics.reloads.with_label_values(&["success"]).inc();
-        metrics.reload_ok.set(1);
-        metrics.reload_time.set(now.0 as f64);
+        metrics.alerts.reloads.with_label_values(&["success"]).inc();
+        metrics.alerts.reload_ok.set(1);
+        metrics.alerts.reload_time.set(now.0 as f64);
         tracing::info!(catalog = %self.catalog, ordinal = self.ordinal, "detectors came into force");
     }
 
@@ -307,14 +327,25 @@ impl Machine {
         if is_saved { Ending::Saved } else { Ending::NotSaved }
     }
 
+    /// Says how full the memories are, where something happened and it is time.
+    fn look(&mut self) {
+        let now = Instant::now();
+        if !self.gauge.is_due || now < self.gauge.next {
+            return;
+        }
+        self.shared.metrics.holdings(&self.engine.holdings());
+        let pause = (now.elapsed() * LOOK_PAUSE).max(LOOK_PAUSE_MIN);
+        self.gauge = Gauge { is_due: false, next: Instant::now() + pause };
+    }
+
     pub(super) fn publish_status(&self) {
         let metrics = &self.shared.metrics;
         let (bytes, n_entries) = self.journal.as_ref().map_or((0, 0), |j| (j.bytes(), j.n_entries()));
-        metrics.journal_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        metrics.journal_entries.set(i64::try_from(n_entries).unwrap_or(i64::MAX));
+        metrics.keeping.journal_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        metrics.keeping.journal_entries.set(i64::try_from(n_entries).unwrap_or(i64::MAX));
         let census = self.engine.census();
-        metrics.principals.set(i64::try_from(census.principals.len()).unwrap_or(i64::MAX));
-        metrics.accounts.set(i64::try_from(census.accounts.len()).unwrap_or(i64::MAX));
+        metrics.engine.principals.set(i64::try_from(census.principals.len()).unwrap_or(i64::MAX));
+        metrics.engine.accounts.set(i64::try_from(census.accounts.len()).unwrap_or(i64::MAX));
         self.ports.iter().for_each(|port| port.measure(metrics));
         let watermark = self.engine.watermark();
         self.shared.publish(EngineStatus {

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use self::courier::Courier;
-use self::machine::{Command, Ending, Machine, Pace, Silence};
+use self::machine::{Command, Ending, Gauge, Machine, Pace, Silence};
 use self::port::Port;
 use self::post::Post;
 use self::scribe::{Checkpoint, Scribe};
@@ -306,9 +306,11 @@ fn share(
     for collector in sources.iter().flat_map(|source| source.collectors()) {
         metrics.add(collector).map_err(|error| Failure::new(Status::Bug, error))?;
     }
-    metrics.state_writable.set(1);
-    metrics.reload_ok.set(1);
-    metrics.reload_time.set(console::now().0 as f64);
+    metrics.keeping.writable.set(1);
+    metrics.keeping.checkpoint_interval.set(watch.checkpoint.as_secs_f64());
+    metrics.sources.bytes_in_flight_max.set(i64::try_from(budget.bytes_max()).unwrap_or(i64::MAX));
+    metrics.alerts.reload_ok.set(1);
+    metrics.alerts.reload_time.set(console::now().0 as f64);
     let sinks = sink_names.iter().map(|name| SinkState {
         name: (*name).to_owned(),
         outbox: Arc::new(Outbox::new(watch.sinks.outbox)),
@@ -365,6 +367,7 @@ impl Work {
             dir: store.dir().to_owned(),
             catalog: hash,
             pace: Pace::new(now),
+            gauge: Gauge::new(now),
         };
         machine.resume(checkpoint);
         let n_objects = recovery::replay(&mut machine, &sources, runtime)?;
@@ -406,7 +409,7 @@ async fn tell_of_failures(shared: Arc<Shared>, name: String, mut health: watch::
         let now = health.borrow_and_update().clone();
         match now {
             delivery::Health::Failing { reason, message } => {
-                shared.metrics.source_failures.with_label_values(&[name.as_str(), reason.name()]).inc();
+                shared.metrics.sources.failures.with_label_values(&[name.as_str(), reason.name()]).inc();
                 tracing::error!(source = %name, %reason, message = %inert::plain(&message), "source fails");
                 is_failing = true;
             }

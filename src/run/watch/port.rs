@@ -54,9 +54,9 @@ impl Port {
 
     pub(super) fn measure(&self, metrics: &Metrics) {
         let waiting = i64::try_from(self.intake.parcels.len()).unwrap_or(i64::MAX);
-        metrics.deliveries_waiting.with_label_values(&[&self.name]).set(waiting);
+        metrics.sources.waiting.with_label_values(&[&self.name]).set(waiting);
         let owed = i64::try_from(self.unsettled.len()).unwrap_or(i64::MAX);
-        metrics.unacknowledged.with_label_values(&[&self.name]).set(owed);
+        metrics.sources.unacknowledged.with_label_values(&[&self.name]).set(owed);
     }
 }
 

@@ -62,14 +62,14 @@ impl Post {
         let alert = Arc::new(alert.clone());
         let is_new = !self.reached.contains_key(&alert.id);
         let reached = self.reach(&alert);
-        self.shared.metrics.alert(&alert, reached);
+        self.shared.metrics.alerts.alert(&alert, reached);
         self.shared.directory.publish(&alert, is_new);
         (alert.severity >= self.min_severity).then(|| Letter::new(alert, seen))
     }
 
     fn incident(&mut self, incident: &Incident, seen: Option<Instant>) -> Option<Letter> {
         let incident = Arc::new(incident.clone());
-        self.shared.metrics.incident(&incident);
+        self.shared.metrics.alerts.incident(&incident);
         self.shared.directory.incidents.put(&incident.id, Arc::clone(&incident));
         (incident.severity >= self.min_severity).then(|| Letter::of_incident(incident, seen))
     }
@@ -129,7 +129,7 @@ pub(super) fn bury(shared: &Shared, state: &Path, sink: &str, letters: &[Letter]
             "lost"
         }
     };
-    shared.metrics.deliveries.with_label_values(&[sink, outcome]).inc_by(n);
+    shared.metrics.sinks.deliveries.with_label_values(&[sink, outcome]).inc_by(n);
 }
 
 /// Says whether there was room.

@@ -101,7 +101,7 @@ impl Pending {
         for (absorbed, (source, stamp, bytes)) in step.absorbed.iter().zip(&known) {
             count(&machine.shared.metrics, absorbed, (source, *stamp, *bytes), None);
         }
-        machine.shared.metrics.recovered.inc_by(known.len() as u64);
+        machine.shared.metrics.sources.recovered.inc_by(known.len() as u64);
         machine.publish(&step, None);
     }
 }
@@ -118,7 +118,7 @@ fn again(
     let id = ObjectId::from(object);
     if let Some(reason) = missing {
         let known = FailReason::ALL.iter().find(|r| r.name() == reason).copied().unwrap_or(FailReason::Io);
-        machine.shared.metrics.missing(&source, known.name());
+        machine.shared.metrics.sources.missing(&source, known.name());
         return;
     }
     let from = sources.iter().find(|from| from.name() == source);
@@ -144,7 +144,7 @@ fn again(
         Err(Missing { reason, message }) => {
             let (object, message) = (inert::plain(&id), inert::plain(&message));
             tracing::error!(%object, %reason, %message, "an object of the journal cannot be read again");
-            machine.shared.metrics.missing(&source, reason.name());
+            machine.shared.metrics.sources.missing(&source, reason.name());
         }
     }
 }
@@ -181,7 +181,7 @@ pub(super) fn count(
         Fate::Skipped(_) => "skipped",
         Fate::Failed(_) => "failed",
     };
-    metrics.object(&SeenObject {
+    metrics.sources.object(&SeenObject {
         name: &absorbed.object,
         source,
         result,

@@ -45,8 +45,8 @@ impl Reload {
                 // Only a daemon that ends takes no commands.
                 Ok(catalog) => drop(commands.blocking_send(Command::Swap(Arc::new(catalog)))),
                 Err(failure) => {
-                    shared.metrics.reloads.with_label_values(&["failure"]).inc();
-                    shared.metrics.reload_ok.set(0);
+                    shared.metrics.alerts.reloads.with_label_values(&["failure"]).inc();
+                    shared.metrics.alerts.reload_ok.set(0);
                     let faults = failure.error.map_or(String::new(), |error| format!("{error:#}"));
                     for fault in faults.lines() {
                         tracing::error!("{}", inert::plain(fault));

@@ -12,7 +12,7 @@ use crate::sink::outbox::Outbox;
 use crate::source::delivery::{Budget, Health};
 use crate::tally::Tally;
 use crate::telemetry::directory::Directory;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, SinkNow};
 use crate::time::Timestamp;
 
 /// What the daemon is doing.
@@ -102,7 +102,7 @@ impl Shared {
 
     /// What is wrong with the state directory; `None` when it takes what is written.
     pub(super) fn set_state_fault(&self, fault: Option<String>) {
-        self.metrics.state_writable.set(i64::from(fault.is_none()));
+        self.metrics.keeping.writable.set(i64::from(fault.is_none()));
         *lock(&self.state_fault) = fault;
     }
 
@@ -161,20 +161,14 @@ impl Shared {
     pub(super) fn measure(&self) {
         let metrics = &self.metrics;
         metrics.ready.set(i64::from(self.not_ready().is_empty()));
-        metrics.bytes_in_flight.set(i64::try_from(self.budget.bytes_used()).unwrap_or(i64::MAX));
+        metrics.sources.bytes_in_flight.set(i64::try_from(self.budget.bytes_used()).unwrap_or(i64::MAX));
         for (name, health) in self.health() {
-            metrics.source_ready.with_label_values(&[name]).set(i64::from(health == Health::Ready));
+            metrics.sources.ready.with_label_values(&[name]).set(i64::from(health == Health::Ready));
         }
         for sink in &self.sinks {
-            let (n_letters, bytes) = sink.outbox.size();
-            metrics
-                .outbox_alerts
-                .with_label_values(&[&sink.name])
-                .set(i64::try_from(n_letters).unwrap_or(i64::MAX));
-            metrics
-                .outbox_bytes
-                .with_label_values(&[&sink.name])
-                .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            let is_ready = !sink.is_failing.load(Ordering::Relaxed);
+            let now = SinkNow { is_ready, waits: sink.outbox.size(), most: sink.outbox.bounds() };
+            metrics.sinks.set(&sink.name, now);
         }
     }
 }

@@ -72,6 +72,33 @@ fn check_with_promtool(text: &str) {
 }
 
 #[test]
+fn memories_are_told_beside_what_they_may_hold() {
+    let (_here, mut daemon) = filled();
+    daemon.wait_for("memories to be looked at", |daemon| {
+        let held = daemon.metric("trailhound_memory_entries");
+        let filled = ["duplicates", "windows", "groups", "actors", "profiles"];
+        filled.iter().all(|memory| held[&format!("{{memory=\"{memory}\"}}")] > 0.0).then_some(())
+    });
+    for unit in ["entries", "bytes"] {
+        let held = daemon.metric(&format!("trailhound_memory_{unit}"));
+        let most = daemon.metric(&format!("trailhound_memory_{unit}_max"));
+        assert!(held.keys().eq(most.keys()) && held.len() >= 12, "{held:?}");
+        let over: Vec<_> = held.iter().filter(|(memory, n)| **n > most[*memory]).collect();
+        assert!(over.is_empty(), "{over:?}");
+    }
+    let outbox = daemon.metric("trailhound_outbox_alerts_max");
+    assert!(!outbox.is_empty() && outbox.values().all(|n| *n == 10_000.0), "{outbox:?}");
+    assert_eq!(daemon.sum("trailhound_checkpoint_interval_seconds"), 30.0);
+    assert!(daemon.sum("trailhound_risk_actors") >= daemon.sum("trailhound_incidents_open"));
+    let behind = daemon.sum("trailhound_records_late_behind_total");
+    assert!(behind > 0.0 && behind <= daemon.sum("trailhound_records_late_total"), "{behind}");
+    let (begun, now) =
+        (daemon.sum("trailhound_journal_begin_timestamp_seconds"), std::time::SystemTime::now());
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!((now - 300.0..=now).contains(&begun), "{begun}");
+}
+
+#[test]
 fn every_metric_has_a_row_in_the_readme_and_every_row_a_metric() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let metrics = Metrics::new(&Catalog::default(), &["folder"], &["stdout"]);
@@ -114,7 +141,7 @@ fn every_setting_of_the_daemon_is_in_the_readme() {
 
 #[test]
 fn the_api_shows_what_was_found_in_pages() {
-    let (here, daemon) = filled();
+    let (here, mut daemon) = filled();
     let mut ids = Vec::new();
     let mut path = "/api/v1/alerts?limit=7".to_owned();
     loop {
@@ -138,7 +165,9 @@ fn the_api_shows_what_was_found_in_pages() {
     let incidents = incidents["incidents"].as_array().unwrap();
     assert!(!incidents.is_empty() && incidents.iter().all(|incident| incident["kind"] == "incident"));
     let n_open = incidents.iter().filter(|incident| incident["state"] == "open").count();
-    assert_eq!(daemon.sum("trailhound_incidents_open"), n_open as f64);
+    daemon.wait_for("open incidents to be counted", |daemon| {
+        (daemon.sum("trailhound_incidents_open") == n_open as f64).then_some(())
+    });
     let principals = daemon.json("/api/v1/principals");
     assert!(!principals["principals"].as_array().unwrap().is_empty());
     let detectors = daemon.json("/api/v1/detectors?limit=1000");

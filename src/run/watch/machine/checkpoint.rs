@@ -73,7 +73,7 @@ impl Machine {
         if !is_news {
             // Nothing to save is as good as saved.
             self.pace.last = Instant::now();
-            self.shared.metrics.checkpoint_time.set(console::now().0 as f64);
+            self.shared.metrics.keeping.checkpoint_time.set(console::now().0 as f64);
         }
         is_news
     }
@@ -100,7 +100,10 @@ impl Machine {
         let job = Job { checkpoint, image: self.engine.image() };
         if self.journal.as_ref().is_none_or(|journal| journal.n_entries() > 0) {
             match Journal::begin(&self.dir, self.ordinal + 1) {
-                Ok(journal) => self.journal = Some(journal),
+                Ok(journal) => {
+                    self.journal = Some(journal);
+                    self.shared.metrics.keeping.journal_time.set(console::now().0 as f64);
+                }
                 // The old one goes on, where there is one; what the snapshot covers is passed over in it.
                 Err(error) => tracing::error!(%error, "no new journal"),
             }
@@ -109,20 +112,20 @@ impl Machine {
         self.pace.last = Instant::now();
         self.pace.journaled_bytes = 0;
         self.scribe.write(job);
-        self.shared.metrics.took("checkpoint", started.elapsed());
+        self.shared.metrics.engine.took("checkpoint", started.elapsed());
     }
 
     /// A snapshot was written, or not.
     pub(in crate::run::watch) fn written(&mut self, written: Written) {
         let metrics = &self.shared.metrics;
         self.pace.is_writing = false;
-        metrics.took("snapshot", written.took);
+        metrics.engine.took("snapshot", written.took);
         match written.result {
             Ok(bytes) => {
-                metrics.checkpoints.with_label_values(&["success"]).inc();
+                metrics.keeping.checkpoints.with_label_values(&["success"]).inc();
                 let now = console::now();
-                metrics.checkpoint_time.set(now.0 as f64);
-                metrics.snapshot_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+                metrics.keeping.checkpoint_time.set(now.0 as f64);
+                metrics.keeping.snapshot_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
                 self.pace.saved = written.ordinal;
                 self.pace.saved_at = Some(now);
                 self.pace.saved_bytes = bytes;
@@ -134,7 +137,7 @@ impl Machine {
                 tracing::debug!(ordinal = written.ordinal, bytes, "snapshot is durable");
             }
             Err(error) => {
-                metrics.checkpoints.with_label_values(&["failure"]).inc();
+                metrics.keeping.checkpoints.with_label_values(&["failure"]).inc();
                 tracing::error!(%error, "a snapshot could not be written; nothing is acknowledged until one is");
                 self.shared.set_state_fault(Some(error.to_string()));
                 let pause = self.pace.retry.map_or(RETRY_MIN, |(_, pause)| (pause * 2).min(RETRY_MAX));
