@@ -33,17 +33,14 @@ struct Found {
 
 /// Whether an alert is about what was planted.
 fn is_about(alert: &Alert, mark: &Mark) -> bool {
-    let within = alert.last_seen >= mark.start && alert.first_seen.0 <= mark.end.0 + 3_600;
     if mark.scenario == Scenario::B20Silence.name() {
-        // Silence is told when it has lasted.
-        return alert.account.as_deref() == Some(&mark.account)
-            && within
-            && alert.detector.name.contains("silen");
+        // The evidence of a silence is the record with which it began.
+        let within = alert.last_seen.0 >= mark.start.0 - 3_600 && alert.last_seen <= mark.end;
+        let is_silence = alert.detector.name.ends_with("-fell-silent");
+        return is_silence && within && alert.account.as_deref() == Some(&mark.account);
     }
-    let whose = alert.principal.id == mark.principal || alert.actor.id == mark.principal;
-    // Of what its victim does otherwise, nothing counts.
-    let rests_on = alert.evidence.iter().any(|e| mark.event_ids.contains(&e.event_id));
-    within && whose && rests_on
+    // Of what its victim does otherwise, nothing counts; what a stranger or a function does for it, does.
+    alert.evidence.iter().any(|e| mark.event_ids.contains(&e.event_id))
 }
 
 /// Where those stand who were planted among the actors of the week, by the risk of their incidents: 1 for the first.
