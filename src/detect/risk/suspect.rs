@@ -144,6 +144,8 @@ pub enum Why {
     /// The risk was high.
     #[default]
     Risk,
+    /// The risk was notable and one of the alerts was.
+    Loud,
     /// The risk was notable and there were several tactics.
     Tactics,
     /// An alert was critical.
@@ -152,12 +154,13 @@ pub enum Why {
 
 impl Why {
     /// All of them, in order.
-    pub const ALL: [Why; 3] = [Why::Risk, Why::Tactics, Why::Critical];
+    pub const ALL: [Why; 4] = [Why::Risk, Why::Loud, Why::Tactics, Why::Critical];
 
     /// The name in snapshots.
     pub fn name(self) -> &'static str {
         match self {
             Why::Risk => "risk",
+            Why::Loud => "loud",
             Why::Tactics => "tactics",
             Why::Critical => "critical",
         }
@@ -243,8 +246,11 @@ impl Suspect {
         self.members().next()?;
         let (sum, risk) = self.risk(now, settings);
         let n_tactics = self.all_tactics().len().min(self.n_detectors());
+        let is_loud = |hit: &Hit| hit.severity >= Severity::Medium && hit.mode == Mode::Alert;
         if risk >= f64::from(settings.open) {
             Some(Why::Risk)
+        } else if risk >= settings.open_loud() && self.members().any(is_loud) {
+            Some(Why::Loud)
         } else if n_tactics >= settings.tactics as usize && sum >= f64::from(settings.open_diverse) {
             Some(Why::Tactics)
         } else {
