@@ -21,7 +21,7 @@ use crate::record::skim::{IdentityKey, Skim, Skimmer};
 use crate::record::value::Value;
 use crate::record::{Column, Record, without_api_date};
 use crate::sigma::glance::Glanced;
-use crate::sigma::{LightRules, MatchScratch};
+use crate::sigma::{Heard, MatchScratch};
 use crate::tally::{FilterReason, RejectReason};
 use crate::time::Timestamp;
 
@@ -68,18 +68,32 @@ pub(super) struct Eyes {
     /// The record that comes next was skimmed to no avail.
     is_odd: bool,
     parser: Parser,
-    scratch: MatchScratch,
+    mind: Mind,
     hits: Vec<u32>,
     light: Vec<u32>,
     builder: EventBuilder,
     wanted: Vec<u16>,
+}
+
+/// What a quick look uses.
+#[derive(Default)]
+struct Mind {
+    scratch: MatchScratch,
     sketcher: Sketcher,
+}
+
+/// What a quick look came to.
+enum Glimpse {
+    /// The record is done with.
+    Enough,
+    /// It takes a closer look; what it leaves for habits, if that is known.
+    Closer(Option<u32>),
 }
 
 impl Eyes {
     /// Begins an object, or a part of one.
     pub(super) fn begin(&mut self) {
-        self.sketcher.begin();
+        self.mind.sketcher.begin();
     }
 }
 
@@ -96,68 +110,62 @@ impl Lens {
     /// Looks at one record; an error leaves the part as it was.
     #[inline]
     pub(super) fn look(&self, raw: &[u8], eyes: &mut Eyes, part: &mut Part) -> Result<(), RejectReason> {
+        let mut sight = None;
         if !std::mem::take(&mut eyes.is_odd) {
-            let skimmed = eyes.skimmer.skim(raw);
-            if skimmed
-                .is_some_and(|skim| self.pass_over(&skim, (&mut eyes.scratch, &mut eyes.sketcher), part))
-            {
-                return Ok(());
+            let Eyes { skimmer, mind, .. } = eyes;
+            if let Some(skim) = skimmer.skim(raw) {
+                match self.glance(&skim, mind, part) {
+                    Glimpse::Enough => return Ok(()),
+                    Glimpse::Closer(seen) => sight = seen,
+                }
             }
         }
-        self.look_closely(raw, eyes, part)
+        self.look_closely(raw, sight, eyes, part)
     }
 
     /// Looks at the record with which a text begins, if a quick look finds its end; returns its length.
     #[inline]
     pub(super) fn look_ahead(&self, text: &[u8], eyes: &mut Eyes, part: &mut Part) -> Option<usize> {
-        let Some(skim) = eyes.skimmer.leading(text) else {
+        let Eyes { skimmer, mind, .. } = eyes;
+        let Some(skim) = skimmer.leading(text) else {
             eyes.is_odd = !eyes.skimmer.is_cut();
             return None;
         };
         let length = skim.raw().len();
-        let is_done = self.pass_over(&skim, (&mut eyes.scratch, &mut eyes.sketcher), part)
-            || self.look_closely(&text[..length], eyes, part).is_ok();
+        let is_done = match self.glance(&skim, mind, part) {
+            Glimpse::Enough => true,
+            Glimpse::Closer(sight) => self.look_closely(&text[..length], sight, eyes, part).is_ok(),
+        };
         is_done.then_some(length)
     }
 
-    /// Counts a record that no memory wants, if a quick look can tell that; says whether it did.
+    /// Counts a record that no memory wants, or habits only, if a quick look can tell that.
     #[inline]
-    fn pass_over(
-        &self,
-        skim: &Skim<'_>,
-        (scratch, sketcher): (&mut MatchScratch, &mut Sketcher),
-        part: &mut Part,
-    ) -> bool {
+    fn glance(&self, skim: &Skim<'_>, mind: &mut Mind, part: &mut Part) -> Glimpse {
         let (account, region) = (skim.text(Column::RecipientAccountId), skim.text(Column::AwsRegion));
         let (source, name) = (skim.text(Column::EventSource), without_api_date(skim.text(Column::EventName)));
         if let Some(reason) = self.admission.refuses(skim.time, Some(account), Some(region)) {
             part.scanned.n_read += 1;
             add(&mut part.scanned.filtered, reason, 1);
-            return true;
-        }
-        if lineage::may_tie(source, name) {
-            return false;
+            return Glimpse::Enough;
         }
         let glanced = Glanced::new(skim, &self.context);
-        // Where the object has a record that is the same to light rules, they need not be asked again.
-        let common = if self.catalog.light.is_empty() { None } else { sketcher.find(skim) };
-        let is_known = common.is_some_and(|common| common.sketch.is_some());
-        let light_rules = if is_known { LightRules::Known } else { LightRules::Asked };
-        let Some(rules) = self.catalog.rules.at_a_glance(&glanced, light_rules, scratch) else {
-            return false;
-        };
-        let mut sight = Line::NO_SIGHT;
-        if is_known || !rules.is_empty() {
+        let likeness = mind.scratch.likeness(skim);
+        let told = self.catalog.rules.at_a_glance(&glanced, likeness.as_ref(), &mut mind.scratch);
+        let sight = told.light.and_then(|rules| {
             let position = part.scanned.n_read as u32;
-            let sketches = &mut part.scanned.sketches;
-            let seen = common.and_then(|common| {
-                sketcher.glance(sketches, &glanced, rules, &self.catalog, (common, position))
-            });
-            match seen {
-                Some(seen) => sight = seen,
-                None => return false,
+            match (rules, &likeness) {
+                ([], _) => Some(Line::NO_SIGHT),
+                (_, None) => None,
+                (_, Some(likeness)) => {
+                    let sketches = &mut part.scanned.sketches;
+                    mind.sketcher.glance(sketches, &glanced, rules, &self.catalog, (likeness, position))
+                }
             }
-        }
+        });
+        let Some(seen) = sight.filter(|_| !told.is_open && !lineage::may_tie(source, name)) else {
+            return Glimpse::Closer(sight);
+        };
         part.scanned.n_read += 1;
         let identity = |key| skim.identity(key);
         let principal = coarse_principal(
@@ -168,13 +176,20 @@ impl Lens {
         part.count(skim.time, account, region, principal);
         let identity = hash::stable64_of(&[account, skim.text(Column::EventId)]);
         let content = content_of(skim.text(Column::EventTime), source, name);
-        let (event, revises) = (Line::NO_EVENT, false);
+        let (event, sight, revises) = (Line::NO_EVENT, seen, false);
         part.scanned.lines.push(Line { time: skim.time, identity, content, event, sight, revises });
-        true
+        Glimpse::Enough
     }
 
-    fn look_closely(&self, raw: &[u8], eyes: &mut Eyes, part: &mut Part) -> Result<(), RejectReason> {
-        let Eyes { parser, scratch, hits, light, builder, wanted, sketcher, .. } = eyes;
+    /// Looks at a record in depth. What it leaves for habits may be known; that it is JSON is known then, too.
+    fn look_closely(
+        &self,
+        raw: &[u8],
+        sight: Option<u32>,
+        eyes: &mut Eyes,
+        part: &mut Part,
+    ) -> Result<(), RejectReason> {
+        let Eyes { parser, mind, hits, light, builder, wanted, .. } = eyes;
         parser.with(raw, |root| {
             let account = part.account.clone();
             let record = Record::new(root?, &self.context, account.as_deref());
@@ -192,14 +207,16 @@ impl Lens {
             let identity = |key| record.identity().and_then(|i| i.get_str(key)).unwrap_or("");
             let principal = coarse_principal(identity("principalId"), identity("arn"), identity("invokedBy"));
             part.count(time, account.unwrap_or(""), region.unwrap_or(""), principal);
-            self.catalog.rules.matches(&record, scratch, hits);
+            let heard = if sight.is_some() { Heard::Heavy } else { Heard::All };
+            self.catalog.rules.matches_of(heard, &record, &mut mind.scratch, hits);
             let mut line = line_of(&record, raw, time);
+            line.sight = sight.unwrap_or(Line::NO_SIGHT);
             hits.retain(|hit| !self.catalog.light.is_unheard(*hit));
             light.clear();
             light.extend(hits.extract_if(.., |hit| self.catalog.light.is_light(*hit)));
             if !light.is_empty() {
                 let sketches = &mut part.scanned.sketches;
-                let sight = sketcher.look(sketches, &record, light, &self.catalog, position);
+                let sight = mind.sketcher.look(sketches, &record, light, &self.catalog, position);
                 line.sight = sight.unwrap_or(Line::NO_SIGHT);
             }
             if !hits.is_empty() || lineage::ties(&record) {
@@ -340,10 +357,10 @@ mod tests {
             for raw in records() {
                 let skimmed = Skimmer::default()
                     .skim(raw.as_bytes())
-                    .map(|skim| lens.pass_over(&skim, (&mut eyes.scratch, &mut eyes.sketcher), &mut quick));
-                if skimmed == Some(true) {
+                    .map(|skim| lens.glance(&skim, &mut eyes.mind, &mut quick));
+                if let Some(Glimpse::Enough) = skimmed {
                     n_quick += 1;
-                    lens.look_closely(raw.as_bytes(), &mut eyes, &mut close).expect("a record");
+                    lens.look_closely(raw.as_bytes(), None, &mut eyes, &mut close).expect("a record");
                 }
             }
             assert!(n_quick > 3_000, "most records are passed over: {n_quick}");

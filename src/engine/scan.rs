@@ -63,6 +63,8 @@ impl Scanner {
     /// Puts another catalogue in force for the objects that follow.
     pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
         self.lens.catalog = catalog;
+        // What they remember is of the rules that were.
+        self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Takes what the operator says of their world now.

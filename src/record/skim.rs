@@ -49,6 +49,13 @@ impl<'a> Skim<'a> {
         self.found.seen & 1 << column as u32 != 0
     }
 
+    /// Which fields were written, at the top and in the identity, as bits.
+    #[inline]
+    pub fn shape(&self) -> u64 {
+        const { assert!(Column::COUNT + 8 <= 64, "each has a bit of its own") };
+        self.found.seen | u64::from(self.found.identity_seen) << Column::COUNT
+    }
+
     /// The text of a field of `userIdentity`; empty where it is absent, null or no string.
     #[inline]
     pub fn identity(&self, key: IdentityKey) -> &'a str {

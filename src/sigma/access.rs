@@ -5,7 +5,7 @@ use crate::alert::Outcome;
 use crate::record::Column;
 use crate::record::derived::{self, Fact};
 use crate::record::path::FieldPath;
-use crate::record::skim::IdentityKey;
+use crate::record::skim::{IdentityKey, Skim};
 use crate::record::value::{Datum, Value};
 
 /// How a field is reached.
@@ -40,6 +40,16 @@ pub(crate) const BRIEF: [Column; 13] = [
     Column::VpcEndpointAccountId,
     Column::SessionCredentialFromConsole,
 ];
+
+/// The same as bits.
+pub(crate) const BRIEF_BITS: u64 = {
+    let (mut bits, mut i) = (0, 0);
+    while i < BRIEF.len() {
+        bits |= 1 << BRIEF[i] as u32;
+        i += 1;
+    }
+    bits
+};
 
 /// Those of them that may be no text, or text that must be unescaped first.
 const SELDOM_TEXT: [Column; 2] = [Column::ErrorMessage, Column::SessionCredentialFromConsole];
@@ -105,6 +115,25 @@ impl Access {
             Access::Column(column, _) => BRIEF.contains(column) && !SELDOM_TEXT.contains(column),
             Access::Path(_, shortcut) => shortcut.tells_value(),
             Access::Everything => false,
+        }
+    }
+
+    /// Whether what a quick look says of it may differ in records that look alike ([`super::likeness`]).
+    #[inline]
+    pub(crate) fn is_own(&self, skim: &Skim<'_>) -> bool {
+        match self {
+            Access::Column(column, _) => self.may_be_own() && skim.has(*column),
+            _ => self.may_be_own(),
+        }
+    }
+
+    /// The same of records at large.
+    #[inline]
+    pub(crate) fn may_be_own(&self) -> bool {
+        match self {
+            Access::Column(column, _) => BRIEF_BITS & 1 << *column as u32 == 0,
+            Access::Path(_, shortcut) => matches!(shortcut, Shortcut::Key(_) | Shortcut::SessionHost(_)),
+            _ => false,
         }
     }
 

@@ -3,6 +3,8 @@
 //! A skim knows the texts at the top of a record and a few of its identity. Where those alone refute every rule, the
 //! record need not be parsed in depth. Whatever a skim does not know leaves a condition open, never refuted.
 
+use std::cell::{Cell, OnceCell};
+
 use super::access::{Access, Shortcut, service_of, with_action};
 use crate::alert::Outcome;
 use crate::record::context::Context;
@@ -52,6 +54,11 @@ pub(crate) struct Glanced<'r, 'a> {
     context: &'r Context,
     /// `None`: not known.
     pub(crate) outcome: Option<Outcome>,
+    /// Whether something was read in which records that look alike may differ.
+    pub(crate) is_own: Cell<bool>,
+    // What several rules ask, and is dear to work out.
+    entry_point: OnceCell<Option<EntryPoint>>,
+    source_kind: OnceCell<Option<SourceKind>>,
 }
 
 impl<'r, 'a> Glanced<'r, 'a> {
@@ -65,13 +72,23 @@ impl<'r, 'a> Glanced<'r, 'a> {
             "" => is_plain_success.then_some(Outcome::Succeeded),
             code => Some(Outcome::of_code(code)),
         };
-        Glanced { skim, context, outcome }
+        let (entry_point, source_kind) = (OnceCell::new(), OnceCell::new());
+        Glanced { skim, context, outcome, is_own: Cell::new(false), entry_point, source_kind }
+    }
+
+    /// Through which door the call came; `None`: not known.
+    #[inline]
+    pub(crate) fn entry_point(&self) -> Option<EntryPoint> {
+        *self.entry_point.get_or_init(|| EntryPoint::at_a_glance(self.skim))
     }
 
     /// Lends what is known of a field.
     #[inline]
     pub(crate) fn look<R>(&self, access: &Access, f: impl FnOnce(Glance<'_>) -> R) -> R {
         let skim = self.skim;
+        if access.is_own(skim) {
+            self.is_own.set(true);
+        }
         match access {
             Access::Column(column, _) => f(match skim.text(*column) {
                 "" if skim.has(*column) => Glance::Unknown,
@@ -143,14 +160,14 @@ impl<'a> Glanced<'_, 'a> {
         match fact {
             Fact::PrincipalKind => named(Principal::at_a_glance(skim).map(|(kind, _)| kind.name())),
             Fact::Account => known(skim.text(Column::RecipientAccountId)),
-            Fact::EntryPoint => named(EntryPoint::at_a_glance(skim).map(EntryPoint::name)),
+            Fact::EntryPoint => named(self.entry_point().map(EntryPoint::name)),
             Fact::Os => match skim.text(Column::UserAgent) {
                 "" if skim.has(Column::UserAgent) => Glance::Unknown,
                 agent => named(Some(Os::of_agent(agent).name())),
             },
             Fact::SourceKind => match skim.text(Column::SourceIp) {
                 "" if skim.has(Column::SourceIp) => Glance::Unknown,
-                source => SourceKind::of_text(source)
+                source => (*self.source_kind.get_or_init(|| SourceKind::of_text(source)))
                     .map_or(Glance::Absent, |kind| Glance::Value(Datum::Str(kind.name()))),
             },
             Fact::ViaVpce => match skim.text(Column::VpcEndpointId) {

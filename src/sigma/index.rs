@@ -22,11 +22,13 @@ use crate::record::value::Datum;
 /// The index over all rules of a set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    /// By what a field equals; the names of calls come first.
+    /// By what a field equals.
     tables: Vec<Table>,
     /// By what a field contains.
     searches: Vec<Search>,
     always: Vec<u32>,
+    /// How many tables and searches come first that are about what may differ in records that look alike.
+    n_own: (usize, usize),
     /// Changes with what is sought.
     id: u64,
 }
@@ -96,28 +98,31 @@ impl Index {
 }
 
 impl Index {
-    /// The same for a quick look: rules that might match, in no order, some of them twice.
-    #[inline]
+    /// The same for a quick look, less those of [`Index::might_match_of_its_own`]: adds rules that might match, in no order,
+    /// some of them twice.
     pub(crate) fn might_match(&self, glanced: &Glanced<'_, '_>, lookup: &mut Lookup, out: &mut Vec<u32>) {
-        out.clear();
         out.extend_from_slice(&self.always);
-        for table in &self.tables {
-            glanced.look(&table.access, |glance| match glance {
-                Glance::Absent | Glance::Value(Datum::Null) => {}
-                Glance::Value(Datum::Str(text)) => {
-                    out.extend_from_slice(table.find(text, &mut lookup.folded).unwrap_or_default());
-                }
-                _ => out.extend_from_slice(&table.rules),
-            });
+        for table in &self.tables[self.n_own.0..] {
+            table.glance(glanced, &mut lookup.folded, out);
         }
-        for (i, search) in self.searches.iter().enumerate() {
-            glanced.look(&search.access, |glance| match glance {
-                Glance::Absent | Glance::Value(Datum::Null) => {}
-                Glance::Value(Datum::Str(text)) => {
-                    search.find((self.id, i), text, lookup, out);
-                }
-                _ => out.extend_from_slice(&search.rules),
-            });
+        for (i, search) in self.searches.iter().enumerate().skip(self.n_own.1) {
+            search.glance((self.id, i), glanced, lookup, out);
+        }
+    }
+
+    /// Adds the rules that might match by what may differ in records that look alike; few rules are filed so.
+    #[inline]
+    pub(crate) fn might_match_of_its_own(
+        &self,
+        glanced: &Glanced<'_, '_>,
+        lookup: &mut Lookup,
+        out: &mut Vec<u32>,
+    ) {
+        for table in &self.tables[..self.n_own.0] {
+            table.glance(glanced, &mut lookup.folded, out);
+        }
+        for (i, search) in self.searches[..self.n_own.1].iter().enumerate() {
+            search.glance((self.id, i), glanced, lookup, out);
         }
     }
 }
@@ -159,6 +164,17 @@ impl Table {
             false
         });
         n
+    }
+
+    #[inline]
+    fn glance(&self, glanced: &Glanced<'_, '_>, folded: &mut String, out: &mut Vec<u32>) {
+        glanced.look(&self.access, |glance| match glance {
+            Glance::Absent | Glance::Value(Datum::Null) => {}
+            Glance::Value(Datum::Str(text)) => {
+                out.extend_from_slice(self.find(text, folded).unwrap_or_default());
+            }
+            _ => out.extend_from_slice(&self.rules),
+        });
     }
 
     #[inline]
@@ -209,6 +225,17 @@ impl Search {
             false
         });
         n
+    }
+
+    #[inline]
+    fn glance(&self, me: (u64, usize), glanced: &Glanced<'_, '_>, lookup: &mut Lookup, out: &mut Vec<u32>) {
+        glanced.look(&self.access, |glance| match glance {
+            Glance::Absent | Glance::Value(Datum::Null) => {}
+            Glance::Value(Datum::Str(text)) => {
+                self.find(me, text, lookup, out);
+            }
+            _ => out.extend_from_slice(&self.rules),
+        });
     }
 
     /// Adds the rules of every text that stands in this one; returns from how many lists, or 2 for several.
@@ -305,6 +332,12 @@ impl Filing {
             }
         }
         index.always = always.into_iter().collect();
+        index.tables.sort_by_key(|table| !table.access.may_be_own());
+        index.searches.sort_by_key(|search| !search.access.may_be_own());
+        index.n_own = (
+            index.tables.partition_point(|table| table.access.may_be_own()),
+            index.searches.partition_point(|search| search.access.may_be_own()),
+        );
         index
     }
 }

@@ -5,6 +5,7 @@ use super::ast::Expr;
 use super::condition::Selection;
 use super::glance::{Glanced, Verdict};
 use super::index::{Index, Lookup};
+use super::likeness::{Known, Likeness};
 use super::predicate::{Asked, Predicate};
 use crate::alert::Outcome;
 use crate::record::Record;
@@ -73,13 +74,22 @@ pub(crate) enum Use {
     Nothing,
 }
 
-/// Whether a quick look asks light rules, too.
+/// Which rules are asked about a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LightRules {
-    /// It does.
-    Asked,
-    /// What they say is known, since they said it of a record that is the same to them.
-    Known,
+pub(crate) enum Heard {
+    All,
+    /// All but the light ones: what they say is known.
+    Heavy,
+}
+
+/// What a quick look at a record tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AtAGlance<'s> {
+    /// The catalogue indices of the light rules that match and to which somebody listens, ascending; `None` where it takes
+    /// a closer look to know them.
+    pub(crate) light: Option<&'s [u32]>,
+    /// Whether another rule matches, or might.
+    pub(crate) is_open: bool,
 }
 
 /// Buffers that matching uses again and again; one a thread.
@@ -87,8 +97,19 @@ pub(crate) enum LightRules {
 pub struct MatchScratch {
     candidates: Vec<u32>,
     light: Vec<u32>,
+    is_light_told: bool,
     lookup: Lookup,
     buffers: Buffers,
+    known: Known,
+    seed: foldhash::fast::RandomState,
+}
+
+impl MatchScratch {
+    /// What tells a record apart at a glance; `None` where a text that matters is not told.
+    #[inline]
+    pub(crate) fn likeness(&self, skim: &Skim<'_>) -> Option<Likeness> {
+        Likeness::of(skim, &self.seed)
+    }
 }
 
 impl RuleSource {
@@ -135,12 +156,26 @@ impl RuleSet {
 
     /// Puts the catalogue indices of all rules that match a record into `hits`, ascending.
     pub fn matches(&self, record: &Record<'_>, scratch: &mut MatchScratch, hits: &mut Vec<u32>) {
+        self.matches_of(Heard::All, record, scratch, hits);
+    }
+
+    /// The same for some of the rules.
+    pub(crate) fn matches_of(
+        &self,
+        heard: Heard,
+        record: &Record<'_>,
+        scratch: &mut MatchScratch,
+        hits: &mut Vec<u32>,
+    ) {
         hits.clear();
         let MatchScratch { candidates, lookup, buffers, .. } = scratch;
         let asked = Asked { record, outcome: Outcome::of(record) };
         self.index.candidates(&asked, lookup, candidates);
         for candidate in candidates.iter() {
             let rule = &self.rules[*candidate as usize];
+            if rule.use_of == Use::Light && heard == Heard::Heavy {
+                continue;
+            }
             if rule.condition_for(asked.outcome).is_some_and(|c| c.holds(&asked, buffers)) {
                 hits.push(rule.detector);
             }
@@ -150,22 +185,42 @@ impl RuleSet {
 }
 
 impl RuleSet {
-    /// What a quick look at a record tells: the catalogue indices of all rules that match it and to which somebody listens,
-    /// ascending, all of them light; `None` where another might match, or it takes a closer look to know.
+    /// What a quick look at a record tells. With its likeness, what was said of one that looks alike need not be worked out
+    /// again; a scratch serves one set of rules then.
     #[inline]
     pub(crate) fn at_a_glance<'s>(
         &self,
         glanced: &Glanced<'_, '_>,
-        light_rules: LightRules,
+        likeness: Option<&Likeness>,
         scratch: &'s mut MatchScratch,
-    ) -> Option<&'s [u32]> {
-        let MatchScratch { candidates, light, lookup, buffers } = scratch;
-        light.clear();
+    ) -> AtAGlance<'s> {
+        scratch.candidates.clear();
+        self.index.might_match_of_its_own(glanced, &mut scratch.lookup, &mut scratch.candidates);
+        // Where such a rule is in question, what others looked like says nothing.
+        let likeness = likeness.filter(|_| scratch.candidates.is_empty());
+        if let Some(answer) = likeness.and_then(|likeness| scratch.known.find(likeness)) {
+            return scratch.known.answer(answer);
+        }
+        glanced.is_own.set(false);
+        let is_open = self.weigh(glanced, scratch);
+        let MatchScratch { light, is_light_told, known, .. } = scratch;
+        let told = AtAGlance { light: is_light_told.then_some(light), is_open };
+        if let Some(likeness) = likeness.filter(|_| !glanced.is_own.get()) {
+            known.learn(likeness, told);
+        }
+        told
+    }
+
+    /// Weighs the rules that might match: keeps the light ones that do, says whether another does or might.
+    fn weigh(&self, glanced: &Glanced<'_, '_>, scratch: &mut MatchScratch) -> bool {
+        let MatchScratch { candidates, light, is_light_told, lookup, buffers, .. } = scratch;
         self.index.might_match(glanced, lookup, candidates);
+        light.clear();
+        *is_light_told = true;
+        let mut is_open = false;
         for candidate in candidates.iter() {
             let rule = &self.rules[*candidate as usize];
-            let is_known = rule.use_of == Use::Light && light_rules == LightRules::Known;
-            if rule.use_of == Use::Nothing || is_known {
+            if rule.use_of == Use::Nothing || is_open && rule.use_of == Use::Event {
                 continue;
             }
             let mut verdict = |c: &Predicate| c.glance(glanced, buffers);
@@ -173,29 +228,31 @@ impl RuleSet {
                 Some(outcome) => rule.condition_for(outcome).map_or(Verdict::Fails, verdict),
                 None => verdict(&rule.condition).max(rule.denied.as_ref().map_or(Verdict::Fails, verdict)),
             };
-            match verdict {
-                Verdict::Fails => {}
-                Verdict::Holds if rule.use_of == Use::Light && glanced.outcome.is_some() => {
-                    light.push(rule.detector);
-                }
-                _ => return None,
+            match (rule.use_of, verdict) {
+                (_, Verdict::Fails) => {}
+                (Use::Light, Verdict::Holds) if glanced.outcome.is_some() => light.push(rule.detector),
+                (Use::Light, _) => *is_light_told = false,
+                _ => is_open = true,
             }
         }
         if light.len() > 1 {
             light.sort_unstable();
             light.dedup();
         }
-        Some(light)
+        is_open
     }
 
-    /// The same of a record as it is skimmed.
+    /// The light rules that match a record, as it is skimmed; `None` where another might, or it takes a closer look to know.
+    /// A scratch serves one set of rules, and one context.
     pub fn told_at_a_glance<'s>(
         &self,
         skim: &Skim<'_>,
         context: &Context,
         scratch: &'s mut MatchScratch,
     ) -> Option<&'s [u32]> {
-        self.at_a_glance(&Glanced::new(skim, context), LightRules::Asked, scratch)
+        let likeness = scratch.likeness(skim);
+        let told = self.at_a_glance(&Glanced::new(skim, context), likeness.as_ref(), scratch);
+        told.light.filter(|_| !told.is_open)
     }
 
     /// Whether all that a rule asks is told by a quick look at a record of the usual shape.

@@ -45,13 +45,17 @@ fn load(text: &str) -> Result<(Catalog, Vec<Warning>), Vec<RuleError>> {
 
 /// Which rules match a document, having asked the index, its oracle and the quick look.
 fn hits(catalog: &Catalog, context: &Context, json: &str) -> Vec<u32> {
+    hits_with(&mut MatchScratch::default(), catalog, context, json)
+}
+
+fn hits_with(scratch: &mut MatchScratch, catalog: &Catalog, context: &Context, json: &str) -> Vec<u32> {
     Parser::default().with(json.as_bytes(), |root| {
         let record = Record::new(root.unwrap(), context, None);
-        let (mut hits, mut scratch) = (Vec::new(), MatchScratch::default());
-        catalog.rules.matches(&record, &mut scratch, &mut hits);
+        let mut hits = Vec::new();
+        catalog.rules.matches(&record, scratch, &mut hits);
         assert_eq!(hits, oracle::matches(&catalog.rules, &record), "index and oracle differ on {json}");
         if let Some(skim) = Skimmer::default().skim(json.as_bytes()) {
-            let told = catalog.rules.told_at_a_glance(&skim, context, &mut scratch);
+            let told = catalog.rules.told_at_a_glance(&skim, context, scratch);
             assert!(told.is_none_or(|told| told == hits), "the quick look tells something else on {json}");
         }
         hits

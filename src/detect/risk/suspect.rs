@@ -54,6 +54,8 @@ pub struct Hit {
     pub count: u64,
     /// The how many-th of its detector within [`REPEAT`].
     pub nth: u32,
+    /// On how many earlier days its detector spoke of the actor ([`super::familiar`]).
+    pub familiar: u8,
     /// It belongs to an incident that is closed; what is left of its points still counts.
     pub is_told: bool,
 }
@@ -303,9 +305,10 @@ impl Hit {
 
     /// What is left of its points.
     pub fn worth(&self, now: Timestamp, settings: &RiskSettings) -> f64 {
-        // Halved with each repeat.
+        // Halved with each repeat, and with each day on which it was known.
         let points = settings.points(self.severity, self.sensitivity);
-        let points = points / (1u64 << (self.nth.max(1) - 1).min(63)) as f64;
+        let halvings = (self.nth.max(1) - 1).saturating_add(u32::from(self.familiar)).min(63);
+        let points = points / (1u64 << halvings) as f64;
         faded(points, now.0 - self.turn.0, settings.half_life_of(self.severity))
     }
 

@@ -1,7 +1,5 @@
 //! Makes sketches of records, and finds again those that an object has already.
 
-use std::hash::{BuildHasher, Hasher};
-
 use hashbrown::HashTable;
 
 use super::{Fact, Sketch, Sketches};
@@ -12,31 +10,22 @@ use crate::detect::window::switch::place_of;
 use crate::engine::scanned::Line;
 use crate::hash;
 use crate::record::credential::Mfa;
-use crate::record::skim::{IdentityKey, Skim};
+use crate::record::skim::Skim;
 use crate::record::value::Datum;
 use crate::record::{Column, Record, json_text};
 use crate::sigma::access::BRIEF;
 use crate::sigma::glance::{Glance, Glanced};
+use crate::sigma::likeness::Likeness;
 
 /// Makes sketches; one a thread, with its buffers.
 #[derive(Default)]
 pub(crate) struct Sketcher {
-    /// Sketches of this object by what their records have in common. Seeded, so that nobody can make two meet.
+    /// Sketches of this object by the likeness of their records; what nobody asks about has none.
     table: HashTable<(u64, u32)>,
     /// The identities of this object, likewise.
     identities: HashTable<(u64, (u32, u32))>,
-    seed: foldhash::fast::RandomState,
     buffer: String,
     keys: Vec<(u16, Option<u128>)>,
-}
-
-/// What a record has in common with others.
-#[derive(Clone, Copy)]
-pub(crate) struct Common {
-    hash: u64,
-    identity: u64,
-    /// The sketch of it; what nobody asks about has one, too.
-    pub(crate) sketch: Option<u32>,
 }
 
 /// What is known of a field.
@@ -54,15 +43,6 @@ impl Sketcher {
         self.identities.clear();
     }
 
-    /// What a record has in common with others, and whether this object has a sketch of that. `None`: a quick look does
-    /// not tell.
-    #[inline]
-    pub(crate) fn find(&self, skim: &Skim<'_>) -> Option<Common> {
-        let (hash, identity) = self.common(skim)?;
-        let sketch = self.table.find(hash, |(h, _)| *h == hash).map(|(_, sketch)| *sketch);
-        Some(Common { hash, identity, sketch })
-    }
-
     /// Takes note of a record that light rules match, as a quick look told. `None`: it does not tell all that is asked.
     #[inline]
     pub(crate) fn glance(
@@ -71,16 +51,29 @@ impl Sketcher {
         glanced: &Glanced<'_, '_>,
         rules: &[u32],
         catalog: &Catalog,
-        (common, position): (Common, u32),
+        (likeness, position): (&Likeness, u32),
     ) -> Option<u32> {
-        let skim = glanced.skim;
-        let id = skim.text(Column::EventId);
-        if let Some(sketch) = common.sketch {
-            return Some(sketches.see(sketch, position, id));
-        }
-        let Common { hash, identity: identity_hash, .. } = common;
+        let id = glanced.skim.text(Column::EventId);
+        let known = self.table.find(likeness.whole, |(hash, _)| *hash == likeness.whole);
+        let sketch = match known {
+            Some((_, sketch)) => *sketch,
+            None => self.sketch(sketches, glanced, rules, catalog, likeness)?,
+        };
+        Some(sketches.see(sketch, position, id))
+    }
+
+    fn sketch(
+        &mut self,
+        sketches: &mut Sketches,
+        glanced: &Glanced<'_, '_>,
+        rules: &[u32],
+        catalog: &Catalog,
+        likeness: &Likeness,
+    ) -> Option<u32> {
+        let (skim, start) = (glanced.skim, sketches.facts.len() as u32);
         let account = skim.text(Column::RecipientAccountId);
-        let (outcome, start) = (glanced.outcome?, sketches.facts.len() as u32);
+        // An event that is made of it asks for that, too.
+        let (outcome, _) = (glanced.outcome?, glanced.entry_point()?);
         let read = |slot: u16, out: &mut String| match &catalog.light.access[usize::from(slot)] {
             Some(access) => glanced.look(access, |glance| told(&glance, out)),
             None => Told::Unknown,
@@ -92,13 +85,13 @@ impl Sketcher {
         let facts = (start, sketches.facts.len() as u32);
         let mut sketch = Line::NO_SIGHT;
         if facts.0 < facts.1 {
-            let identity = self.identity(sketches, skim, identity_hash);
+            let identity = self.identity(sketches, skim, likeness.identity);
             let brief = brief_of_skim(skim, &mut sketches.text);
             sketches.sketches.push(Sketch { facts, identity, brief, outcome, mfa: None });
             sketch = sketches.sketches.len() as u32 - 1;
         }
-        self.table.insert_unique(hash, (hash, sketch), |(h, _)| *h);
-        Some(sketches.see(sketch, position, id))
+        self.table.insert_unique(likeness.whole, (likeness.whole, sketch), |(hash, _)| *hash);
+        Some(sketch)
     }
 
     /// Takes note of a record that was looked at closely.
@@ -145,37 +138,6 @@ impl Sketcher {
         let span = sketches.push(if json.is_empty() { "null" } else { json });
         self.identities.insert_unique(hash, (hash, span), |(h, _)| *h);
         span
-    }
-
-    /// A hash of all that is kept of a record but its id and its time, and one of its identity: of what tells sessions apart.
-    /// `None` where some of it is not known.
-    #[inline]
-    fn common(&self, skim: &Skim<'_>) -> Option<(u64, u64)> {
-        let mut state = self.seed.build_hasher();
-        state.write_usize(skim.identity_json().len());
-        for key in [
-            IdentityKey::Type,
-            IdentityKey::PrincipalId,
-            IdentityKey::Arn,
-            IdentityKey::AccessKeyId,
-            IdentityKey::InvokedBy,
-        ] {
-            let text = skim.identity(key).as_bytes();
-            state.write_usize(text.len());
-            state.write(text);
-        }
-        let identity = state.finish();
-        for column in BRIEF {
-            let text = skim.text(column).as_bytes();
-            // Escaped, or no text. A message beside a code says nothing more of the outcome.
-            let is_needed = column != Column::ErrorMessage || skim.text(Column::ErrorCode).is_empty();
-            if text.is_empty() && is_needed && skim.has(column) {
-                return None;
-            }
-            state.write_usize(text.len());
-            state.write(text);
-        }
-        Some((state.finish(), identity))
     }
 
     /// Adds what light rules have to tell of a record. `None` where something that is asked is not known.

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use trailhound::record::context::Context;
 
-use super::{hits, load};
+use trailhound::record::skim::Skimmer;
+use trailhound::sigma::MatchScratch;
+
+use super::{hits_with, load};
 
 const WORDS: [&str; 12] = [
     "PutObject",
@@ -191,8 +194,46 @@ proptest! {
         let documents: Vec<String> = rules.iter().enumerate().map(|(i, r)| format!("title: t{i}\n{r}")).collect();
         let text = documents.join("---\n");
         let (catalog, _) = load(&text).map_err(|e| TestCaseError::fail(format!("{}\n{text}", e[0])))?;
-        for record in &records {
-            hits(&catalog, &Context::default(), record);
+        // One scratch, so that what was said of records that look alike is used.
+        let mut scratch = MatchScratch::default();
+        for record in records.iter().chain(&records) {
+            hits_with(&mut scratch, &catalog, &Context::default(), record);
+        }
+    }
+}
+
+#[test]
+fn records_that_look_alike_are_told_apart_by_what_they_hold() {
+    let rule = |detection: &str| {
+        format!(
+            "title: t\nid: 6f9619ff-8b86-4d01-b42d-00c04fc964ff\nlogsource:\n  product: aws\n  service: cloudtrail\ndetection:\n  selection:\n{detection}  condition: selection\nlevel: low\n"
+        )
+    };
+    let record = |held: &str| {
+        format!(
+            r#"{{"userIdentity":{{"type":"IAMUser","principalId":"AIDA"}},"eventTime":"2026-01-02T03:04:05Z","eventSource":"s3.amazonaws.com","eventName":"PutObject","awsRegion":"eu-west-1","eventID":"e","eventVersion":"1.11","recipientAccountId":"111122223333","requestParameters":{{"{held}":"x"}}}}"#
+        )
+    };
+    let context = Context::default();
+    for (detection, plain, other) in [
+        // Filed under the name of the call, and under the parameter itself.
+        ("    eventName: PutObject\n    requestParameters.door: x\n", record("wall"), record("door")),
+        ("    requestParameters.door: x\n", record("wall"), record("door")),
+        (
+            "    eventName: PutObject\n    eventVersion: '1.09'\n",
+            record("a"),
+            record("a").replace("1.11", "1.09"),
+        ),
+    ] {
+        let catalog = super::load(&rule(detection)).unwrap().0;
+        for order in [[&plain, &other, &plain, &other], [&other, &plain, &other, &plain]] {
+            let mut scratch = MatchScratch::default();
+            for json in order {
+                let mut skimmer = Skimmer::default();
+                let skim = skimmer.skim(json.as_bytes()).unwrap();
+                let told = catalog.rules.told_at_a_glance(&skim, &context, &mut scratch);
+                assert_eq!(told.is_some(), *json == plain, "{detection} {json}");
+            }
         }
     }
 }
