@@ -1,6 +1,7 @@
 //! `[aws]`: how AWS is reached. What is left out is found as every AWS tool finds it.
 
 use super::document::Section;
+use super::inventory::{Notes, Value};
 use crate::source::aws::Settings;
 
 pub(super) fn read(section: Option<Section<'_>>, aws: &mut Settings) {
@@ -12,17 +13,21 @@ pub(super) fn read(section: Option<Section<'_>>, aws: &mut Settings) {
     section.set_some("endpoint_url", &mut aws.endpoint_url);
     section.set_bool("path_style", &mut aws.path_style);
     section.set_bool("requester_pays", &mut aws.requester_pays);
+    section.finish();
+}
+
+/// What makes no sense together, whoever said it.
+pub(super) fn check(aws: &Settings, notes: &mut Notes) {
     if aws.external_id.is_some() && aws.role_arn.is_none() {
         let message = "there is no role to whom it would be told".to_owned();
-        section.fault_at("external_id", message, "name the role as role_arn, or leave external_id out");
+        notes.fault_about("aws.external_id", message, "name the role as role_arn, or leave external_id out");
     }
     if let Some(url) = &aws.endpoint_url
         && !(url.starts_with("http://") || url.starts_with("https://"))
     {
         let message = format!("`{url}` is no URL");
-        section.fault_at("endpoint_url", message, "begin it with https:// or http://");
+        notes.fault_about("aws.endpoint_url", message, "begin it with https:// or http://");
     }
-    section.finish();
 }
 
 /// What the command line says of AWS.
@@ -45,14 +50,29 @@ pub struct AwsOverrides {
 }
 
 impl AwsOverrides {
-    pub(super) fn lay_over(&self, aws: &mut Settings) {
-        let AwsOverrides { region, profile, role_arn, external_id, endpoint_url, .. } = self.clone();
-        aws.region = region.or(aws.region.take());
-        aws.profile = profile.or(aws.profile.take());
-        aws.role_arn = role_arn.or(aws.role_arn.take());
-        aws.external_id = external_id.or(aws.external_id.take());
-        aws.endpoint_url = endpoint_url.or(aws.endpoint_url.take());
-        aws.path_style |= self.path_style;
-        aws.requester_pays |= self.requester_pays;
+    pub(super) fn lay_over(&self, aws: &mut Settings, notes: &mut Notes) {
+        let AwsOverrides { region, profile, role_arn, external_id, endpoint_url, path_style, requester_pays } =
+            self;
+        for (key, flag, said, target) in [
+            ("aws.region", "--aws-region", region, &mut aws.region),
+            ("aws.profile", "--aws-profile", profile, &mut aws.profile),
+            ("aws.role_arn", "--role-arn", role_arn, &mut aws.role_arn),
+            ("aws.external_id", "--external-id", external_id, &mut aws.external_id),
+            ("aws.endpoint_url", "--endpoint-url", endpoint_url, &mut aws.endpoint_url),
+        ] {
+            if let Some(text) = said {
+                notes.flag(key, flag, Value::Text(text.clone()));
+                *target = Some(text.clone());
+            }
+        }
+        for (key, flag, said, target) in [
+            ("aws.path_style", "--path-style", path_style, &mut aws.path_style),
+            ("aws.requester_pays", "--requester-pays", requester_pays, &mut aws.requester_pays),
+        ] {
+            if *said {
+                notes.flag(key, flag, Value::Raw("true".to_owned()));
+                *target = true;
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+use super::inventory::Origin;
 use crate::inert;
 
 /// One thing that is wrong.
@@ -32,6 +33,32 @@ impl Fault {
     /// A fault of a file as a whole.
     pub fn of_file(path: &Path, message: String, remedy: impl Into<String>) -> Fault {
         Fault { file: path.display().to_string(), line: 0, column: 0, message, remedy: remedy.into() }
+    }
+
+    /// A fault of a setting, wherever it was made.
+    pub fn of_origin(setting: &str, origin: &Origin, message: String, remedy: impl Into<String>) -> Fault {
+        let (file, line, column) = match origin {
+            Origin::Default => (format!("[{}]", setting.rsplit_once('.').map_or("", |(s, _)| s)), 0, 0),
+            Origin::File { path, line, column } => (path.clone(), *line, *column),
+            Origin::Variable(name) => (name.clone(), 0, 0),
+            Origin::Flag(flag) => ((*flag).to_owned(), 0, 0),
+        };
+        Fault { file, line, column, message, remedy: remedy.into() }
+    }
+
+    /// Whether it is in this file.
+    pub(super) fn is_of(&self, file: &str) -> bool {
+        self.file == file
+    }
+
+    /// The same as a fault of something that has no lines.
+    pub(super) fn moved(&self, file: String) -> Fault {
+        Fault { file, line: 0, column: 0, ..self.clone() }
+    }
+
+    /// The line where it is, from 1; 0 where it is none of one line.
+    pub(super) fn line(&self) -> usize {
+        self.line
     }
 }
 
@@ -85,7 +112,7 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
 }
 
 /// Line and column, from 1, in characters.
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text.as_bytes()[..offset.min(text.len())];
     let line = before.iter().filter(|b| **b == b'\n').count() + 1;
     let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);

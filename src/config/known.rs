@@ -6,6 +6,7 @@ use std::ops::Range;
 use ipnet::IpNet;
 
 use super::document::Section;
+use super::inventory::{Kind, Value};
 use crate::detect::window::travel::Place;
 use crate::record::context::{Context, StatedPlace};
 
@@ -36,33 +37,53 @@ pub const DEFAULT_REGIONS: [&str; 21] = [
     "cn-northwest-1",
 ];
 
-pub(super) fn read(section: Option<Section<'_>>, context: &mut Context) {
+/// What is known unless told.
+pub(super) fn defaults(context: &mut Context) {
     context.regions = DEFAULT_REGIONS.into_iter().map(str::to_owned).collect();
+}
+
+pub(super) fn read(section: Option<Section<'_>>, context: &mut Context) {
     let Some(mut section) = section else { return };
     if let Some(regions) = section.strings("regions") {
         context.regions = regions.into_iter().map(|(region, _)| region.to_owned()).collect();
     }
-    for (account, span) in section.strings("accounts").unwrap_or_default() {
-        if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) {
-            context.accounts.insert(account.to_owned());
-        } else {
-            section.fault(&span, format!("`{account}` is not an account"), "an account has twelve digits");
+    let mut regions: Vec<&String> = context.regions.iter().collect();
+    regions.sort_unstable();
+    section.tell("regions", Kind::List, Value::list(regions));
+    read_accounts(&mut section, context);
+    if let Some(networks) = section.strings("networks") {
+        context.networks.clear();
+        for (network, span) in networks {
+            context.networks.extend(network_of(&mut section, network, &span));
         }
     }
-    for (network, span) in section.strings("networks").unwrap_or_default() {
-        context.networks.extend(network_of(&mut section, network, &span));
-    }
+    section.tell("networks", Kind::List, Value::list(&context.networks));
     let stated = &mut context.places.stated;
     section.each("places", |section, _| places(section, stated));
     stated.sort_by_key(|place| std::cmp::Reverse(place.network.prefix_len()));
-    context.scanners = patterns(&mut section, "scanners");
-    context.break_glass = patterns(&mut section, "break_glass");
+    patterns(&mut section, "scanners", &mut context.scanners);
+    patterns(&mut section, "break_glass", &mut context.break_glass);
     if let Some(mut lists) = section.section("lists") {
         for (name, values) in lists.lists() {
             context.lists.insert(name.to_owned(), values.into_iter().map(str::to_owned).collect());
         }
     }
     section.finish();
+}
+
+fn read_accounts(section: &mut Section<'_>, context: &mut Context) {
+    let accounts = section.strings("accounts");
+    if accounts.is_some() {
+        context.accounts.clear();
+    }
+    for (account, span) in accounts.unwrap_or_default() {
+        if account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) {
+            context.accounts.insert(account.to_owned());
+        } else {
+            section.fault(&span, format!("`{account}` is not an account"), "an account has twelve digits");
+        }
+    }
+    section.tell("accounts", Kind::List, Value::list(&context.accounts));
 }
 
 /// Where some networks are.
@@ -107,18 +128,20 @@ fn network_of(section: &mut Section<'_>, text: &str, span: &Range<usize>) -> Opt
 }
 
 /// Names, ARNs or ids of principals. A pattern of nothing but wildcards would silence everybody.
-fn patterns(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
-    let mut patterns = Vec::new();
-    for (pattern, span) in section.strings(key).unwrap_or_default() {
-        if pattern.trim_matches(['*', ' ']).is_empty() {
-            section.fault(
-                &span,
-                format!("`{pattern}` in `{key}` is everybody"),
-                "name a principal, an ARN or an id",
-            );
-        } else {
-            patterns.push(pattern.to_owned());
+fn patterns(section: &mut Section<'_>, key: &'static str, target: &mut Vec<String>) {
+    if let Some(found) = section.strings(key) {
+        target.clear();
+        for (pattern, span) in found {
+            if pattern.trim_matches(['*', ' ']).is_empty() {
+                section.fault(
+                    &span,
+                    format!("`{pattern}` in `{key}` is everybody"),
+                    "name a principal, an ARN or an id",
+                );
+            } else {
+                target.push(pattern.to_owned());
+            }
         }
     }
-    patterns
+    section.tell(key, Kind::List, Value::list(&*target));
 }

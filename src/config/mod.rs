@@ -1,13 +1,15 @@
 //! Flags over environment over file over defaults, in one place.
 //!
 //! The file is read in full and every fault in it is reported at once, with its line, its column and a remedy.
-//! What comes out are plain types without an `Option` that means "default". The command line has read its flags
-//! and its environment variables (which stand behind each flag) before; they arrive here as [`Overrides`].
+//! What comes out are plain types without an `Option` that means "default". Flags, which the command line has read
+//! before, and environment variables arrive here as [`Overrides`].
 
 mod aws;
 pub mod document;
+pub mod environment;
 pub mod fault;
 mod geo;
+pub mod inventory;
 mod known;
 mod quiet;
 mod risk;
@@ -17,9 +19,13 @@ use std::path::{Path, PathBuf};
 
 pub use aws::AwsOverrides;
 use document::Section;
+pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
+pub use inventory::Notes;
+use inventory::Value;
 pub use known::DEFAULT_REGIONS;
 pub use quiet::suppressions;
+pub use watch::WatchOverrides;
 
 use crate::alert::Severity;
 use crate::decode::Limits;
@@ -61,9 +67,11 @@ pub struct Output {
     pub fail_on: Option<Severity>,
 }
 
-/// What the command line and its environment say.
+/// What the command line and the environment say.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
+    /// Environment variables.
+    pub environment: Environment,
     /// `--lateness`.
     pub lateness: Option<Span>,
     /// `--threads`.
@@ -78,9 +86,11 @@ pub struct Overrides {
     pub suppressions: Option<PathBuf>,
     /// `--aws-region`, `--role-arn` and so on.
     pub aws: AwsOverrides,
+    /// `--dir`, `--state` and so on.
+    pub watch: WatchOverrides,
 }
 
-/// Reads the file, if any, and lays the flags over it.
+/// Reads the file, if any, and lays the environment and the flags over it.
 pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Settings, ConfigError> {
     load_over(Settings::default(), file, overrides)
 }
@@ -91,46 +101,72 @@ pub fn load_over(
     file: Option<&Path>,
     overrides: &Overrides,
 ) -> Result<Settings, ConfigError> {
-    let mut settings = match file {
-        Some(path) => from_file(path, defaults)?,
-        None => read(defaults, "", Path::new("defaults"))?,
-    };
-    overrides.lay_over(&mut settings);
-    Ok(settings)
+    let (settings, notes) = survey(defaults, file, overrides);
+    if notes.faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(notes.faults)) }
 }
 
-fn from_file(path: &Path, defaults: Settings) -> Result<Settings, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        ConfigError::from(Fault::of_file(
-            path,
-            format!("cannot read it: {error}"),
-            "check --config and TRAILHOUND_CONFIG",
-        ))
-    })?;
-    read(defaults, &text, path)
+/// The same, with a note of every setting and who made it, and of every fault. What is faulty keeps its value of
+/// before, so that the rest can be looked at.
+pub fn survey(defaults: Settings, file: Option<&Path>, overrides: &Overrides) -> (Settings, Notes) {
+    let mut settings = defaults;
+    let mut notes = Notes::default();
+    known::defaults(&mut settings.context);
+    let path = file.unwrap_or(Path::new("defaults"));
+    let text = file.map_or(Ok(String::new()), std::fs::read_to_string).unwrap_or_else(|error| {
+        let message = format!("cannot read it: {error}");
+        notes.faults.push(Fault::of_file(path, message, "check --config and TRAILHOUND_CONFIG"));
+        String::new()
+    });
+    read(&mut settings, &text, path, &mut notes);
+    let (text, variables) = overrides.environment.document(&mut notes);
+    read(&mut settings, &text, Path::new(environment::DOCUMENT), &mut notes);
+    environment::by_variable(&mut notes, &variables);
+    overrides.lay_over(&mut settings, &mut notes);
+    check(&settings, &mut notes);
+    (settings, notes)
 }
 
 /// Reads settings from text; `path` is what faults are reported under and what relative paths start from.
 pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
-    read(Settings::default(), text, path)
+    let mut settings = Settings::default();
+    let mut notes = Notes::default();
+    known::defaults(&mut settings.context);
+    read(&mut settings, text, path, &mut notes);
+    check(&settings, &mut notes);
+    if notes.faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(notes.faults)) }
 }
 
-fn read(mut settings: Settings, text: &str, path: &Path) -> Result<Settings, ConfigError> {
+/// Lays what a text says over what was said before.
+fn read(settings: &mut Settings, text: &str, path: &Path, notes: &mut Notes) {
     let (root, mut faults) = document::parse(text, path);
-    let mut root = Section::root(&root, text, path, &mut faults);
+    notes.faults.append(&mut faults);
+    let mut root = Section::root(&root, text, path, notes);
     known::read(root.section("known"), &mut settings.context);
     geo::read(root.section("geo"), &mut settings.context.places);
     read_engine(root.section("engine"), &mut settings.engine);
     risk::read(root.section("risk"), &mut settings.engine.fold.risk);
     settings.output.read(root.section("output"));
-    settings.modes = quiet::read_modes(root.section("modes"));
-    settings.suppressions = quiet::read_quiet(root.section("quiet"));
+    settings.modes.extend(quiet::read_modes(root.section("modes")));
+    quiet::read_quiet(root.section("quiet"), &mut settings.suppressions);
     watch::read(root.section("watch"), &mut settings.watch);
     watch::read_http(root.section("http"), &mut settings.watch.http);
     watch::read_sinks(root.section("sinks"), &mut settings.watch.sinks);
     aws::read(root.section("aws"), &mut settings.aws);
     root.finish();
-    if faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(faults)) }
+}
+
+/// What makes no sense together, whoever said it.
+fn check(settings: &Settings, notes: &mut Notes) {
+    let Limits { record_bytes, boundary_bytes, .. } = settings.engine.limits;
+    if boundary_bytes < record_bytes {
+        notes.fault_about(
+            "engine.boundary_bytes",
+            "it is below record_bytes, so that no record of full length could be read".to_owned(),
+            "raise boundary_bytes or lower record_bytes",
+        );
+    }
+    risk::check(&settings.engine.fold.risk, notes);
+    aws::check(&settings.aws, notes);
 }
 
 fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
@@ -141,13 +177,6 @@ fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
     section.set_bytes("object_bytes", 1, object_bytes);
     section.set_bytes("record_bytes", 1 << 10, record_bytes);
     section.set_bytes("boundary_bytes", 1 << 10, boundary_bytes);
-    if boundary_bytes < record_bytes {
-        section.fault_at(
-            "boundary_bytes",
-            "it is below record_bytes, so that no record of full length could be read".to_owned(),
-            "raise boundary_bytes or lower record_bytes",
-        );
-    }
     let Bounds {
         held,
         duplicates,
@@ -192,16 +221,34 @@ impl Output {
 }
 
 impl Overrides {
-    fn lay_over(&self, settings: &mut Settings) {
-        settings.engine.fold.lateness = self.lateness.unwrap_or(settings.engine.fold.lateness);
-        settings.engine.threads = self.threads.unwrap_or(settings.engine.threads);
-        settings.output.format = self.format.or(settings.output.format);
-        settings.output.min_severity = self.min_severity.or(settings.output.min_severity);
-        settings.output.fail_on = self.fail_on.or(settings.output.fail_on);
-        if let Some(file) = &self.suppressions {
-            settings.suppressions = Some(file.clone());
+    fn lay_over(&self, settings: &mut Settings, notes: &mut Notes) {
+        let Overrides { lateness, threads, format, min_severity, fail_on, suppressions, .. } = self;
+        if let Some(lateness) = lateness {
+            settings.engine.fold.lateness = *lateness;
+            notes.flag("engine.lateness", "--lateness", Value::some(Some(lateness)));
         }
-        self.aws.lay_over(&mut settings.aws);
+        if let Some(threads) = threads {
+            settings.engine.threads = *threads;
+            notes.flag("engine.threads", "--threads", Value::Raw(threads.to_string()));
+        }
+        if let Some(format) = format {
+            settings.output.format = Some(*format);
+            notes.flag("output.format", "--format", Value::some(Some(format)));
+        }
+        if let Some(level) = min_severity {
+            settings.output.min_severity = Some(*level);
+            notes.flag("output.min_severity", "--min-severity", Value::some(Some(level)));
+        }
+        if let Some(level) = fail_on {
+            settings.output.fail_on = Some(*level);
+            notes.flag("output.fail_on", "--fail-on", Value::some(Some(level)));
+        }
+        if let Some(file) = suppressions {
+            settings.suppressions = Some(file.clone());
+            notes.flag("quiet.suppressions", "--suppressions", Value::some(Some(file.display())));
+        }
+        self.aws.lay_over(&mut settings.aws, notes);
+        self.watch.lay_over(&mut settings.watch, notes);
     }
 }
 

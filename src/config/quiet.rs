@@ -13,6 +13,7 @@ use toml::de::DeValue;
 
 use super::document::{self, Section};
 use super::fault::{ConfigError, Fault};
+use super::inventory::Notes;
 use crate::detect::policy::{ModeSetting, Pattern, Stance, Suppression};
 use crate::record::entry_point::EntryPoint;
 use crate::time::{Span, Timestamp};
@@ -70,11 +71,10 @@ fn account_of(section: &mut Section<'_>, text: &str, span: &Range<usize>) -> Opt
 }
 
 /// Reads `[quiet]`, which names the file of suppressions.
-pub(super) fn read_quiet(section: Option<Section<'_>>) -> Option<PathBuf> {
-    let mut section = section?;
-    let file = section.string("suppressions").map(|(name, _)| section.directory().join(name));
+pub(super) fn read_quiet(section: Option<Section<'_>>, suppressions: &mut Option<PathBuf>) {
+    let Some(mut section) = section else { return };
+    section.set_some_path("suppressions", suppressions);
     section.finish();
-    file
 }
 
 /// Reads a file of suppressions; all its faults come at once.
@@ -87,12 +87,13 @@ pub fn suppressions(path: &Path) -> Result<Vec<Suppression>, ConfigError> {
 }
 
 fn suppressions_in(text: &str, path: &Path) -> Result<Vec<Suppression>, ConfigError> {
-    let (root, mut faults) = document::parse(text, path);
+    let (root, faults) = document::parse(text, path);
     let mut found = Vec::new();
-    let mut root = Section::root(&root, text, path, &mut faults);
+    let mut notes = Notes { faults, ..Notes::default() };
+    let mut root = Section::root(&root, text, path, &mut notes);
     root.each("suppress", |section, line| found.extend(suppression(section, path, line)));
     root.finish();
-    if faults.is_empty() { Ok(found) } else { Err(ConfigError::new(faults)) }
+    if notes.faults.is_empty() { Ok(found) } else { Err(ConfigError::new(notes.faults)) }
 }
 
 /// Reads one; `None` where it is faulty, which is reported.

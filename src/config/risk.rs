@@ -1,6 +1,7 @@
 //! `[risk]`: how risk is counted, and what makes an incident.
 
 use super::document::Section;
+use super::inventory::Notes;
 use crate::alert::Severity;
 use crate::detect::risk::{FORGET, RiskSettings};
 use crate::time::Span;
@@ -22,21 +23,26 @@ pub(super) fn read(section: Option<Section<'_>>, risk: &mut RiskSettings) {
         let message = format!("`fleet_actors` is above {FLEET_ACTORS_MAX}");
         section.fault_at("fleet_actors", message, "lower it");
     }
-    if risk.open_diverse > risk.open {
-        let message = "`open_diverse` is above `open`, so that tactics would never matter".to_owned();
-        section.fault_at("open_diverse", message, "lower it, or raise `open`");
-    }
     if let Some(mut weights) = section.section("weights") {
         for (severity, weight) in Severity::ALL.into_iter().zip(&mut risk.weights) {
             weights.set_at_least(severity.name(), 0, weight);
         }
-        if !risk.weights.is_sorted() {
-            let message = "a level weighs more than a graver one".to_owned();
-            weights.fault_at("informational", message, "let weights grow from informational to critical");
-        }
         weights.finish();
     }
     section.finish();
+}
+
+/// What makes no sense together.
+pub(super) fn check(risk: &RiskSettings, notes: &mut Notes) {
+    if risk.open_diverse > risk.open {
+        let message = "`open_diverse` is above `open`, so that tactics would never matter".to_owned();
+        notes.fault_about("risk.open_diverse", message, "lower it, or raise `open`");
+    }
+    if !risk.weights.is_sorted() {
+        let message = "a level weighs more than a graver one".to_owned();
+        let remedy = "let weights grow from informational to critical";
+        notes.fault_about(&format!("risk.weights.{}", Severity::ALL[0].name()), message, remedy);
+    }
 }
 
 fn span(section: &mut Section<'_>, key: &'static str, least: Span, most: Span, target: &mut Span) {

@@ -1,11 +1,16 @@
 //! `[watch]`, `[http]` and `[sinks]`: what the daemon goes by.
 
+mod check;
+
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use self::check::check;
 use super::document::Section;
+use super::inventory::{Kind, Notes, Value};
 use crate::sink::outbox;
 use crate::sink::recipient::Form;
 use crate::source::aws::S3Url;
@@ -29,6 +34,8 @@ pub struct Watch {
     pub journal_bytes: u64,
     /// How many bytes may be between sources and the engine.
     pub in_flight_bytes: u64,
+    /// Whether detectors and settings are read again when their files change, and not only when asked.
+    pub reload_on_change: bool,
     /// How long to finish after a wish to end.
     pub shutdown_grace: Duration,
     /// The HTTP server.
@@ -74,6 +81,10 @@ pub struct Http {
     pub listen: Listen,
     /// A file whose first line is the bearer token.
     pub token_file: Option<PathBuf>,
+    /// A file of the server's certificate and those that vouch for it, in PEM; `None`: no TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// A file of its private key, in PEM.
+    pub tls_key: Option<PathBuf>,
     /// The most connections at once.
     pub connections_max: usize,
 }
@@ -90,6 +101,15 @@ pub enum Listen {
 impl Listen {
     /// Unless told otherwise: this host alone.
     pub const DEFAULT: Listen = Listen::At(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9847));
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::Off => f.write_str("off"),
+            Listen::At(address) => address.fmt(f),
+        }
+    }
 }
 
 impl FromStr for Listen {
@@ -125,6 +145,15 @@ pub enum StdoutForm {
     On(Form),
 }
 
+impl fmt::Display for StdoutForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StdoutForm::Off => "off",
+            StdoutForm::On(form) => form.name(),
+        })
+    }
+}
+
 impl FromStr for StdoutForm {
     type Err = String;
 
@@ -146,8 +175,15 @@ impl Default for Watch {
             unacknowledged_max: 5_000,
             journal_bytes: 256 << 20,
             in_flight_bytes: 64 << 20,
+            reload_on_change: true,
             shutdown_grace: Duration::from_secs(30),
-            http: Http { listen: Listen::DEFAULT, token_file: None, connections_max: 64 },
+            http: Http {
+                listen: Listen::DEFAULT,
+                token_file: None,
+                tls_cert: None,
+                tls_key: None,
+                connections_max: 64,
+            },
             sinks: Sinks::default(),
         }
     }
@@ -162,15 +198,15 @@ pub(super) fn read(section: Option<Section<'_>>, watch: &mut Watch) {
         let directory = section.directory();
         watch.folder.dirs = dirs.into_iter().map(|(dir, _)| directory.join(dir)).collect();
     }
-    if let Some((state, _)) = section.string("state") {
-        watch.state = section.directory().join(state);
-    }
+    section.tell("dirs", Kind::List, paths(&watch.folder.dirs));
+    section.set_path("state", &mut watch.state);
     set_span(&mut section, "checkpoint", &mut watch.checkpoint);
     set_span(&mut section, "shutdown_grace", &mut watch.shutdown_grace);
+    section.set_bool("reload_on_change", &mut watch.reload_on_change);
     set_span(&mut section, "patience", &mut watch.folder.patience);
-    let mut poll = Duration::ZERO;
-    set_span(&mut section, "poll", &mut poll);
-    watch.folder.poll = (!poll.is_zero()).then_some(poll).or(watch.folder.poll);
+    let mut poll = watch.folder.poll.map(span_of);
+    section.set_some("poll", &mut poll);
+    set_checked(&mut section, "poll", poll, |found| watch.folder.poll = Some(found));
     section.set_at_least("unacknowledged_max", 1, &mut watch.unacknowledged_max);
     if watch.unacknowledged_max > UNACKNOWLEDGED_MAX {
         let message = format!("`unacknowledged_max` is above {UNACKNOWLEDGED_MAX}");
@@ -184,28 +220,38 @@ pub(super) fn read(section: Option<Section<'_>>, watch: &mut Watch) {
 }
 
 fn read_remote(section: &mut Section<'_>, remote: &mut Remote) {
-    for (address, span) in section.strings("s3").unwrap_or_default() {
-        match address.parse() {
-            Ok(url) => remote.s3.push(url),
-            Err(error) => {
-                let remedy = "name a bucket, with a folder if need be: s3://bucket/prefix";
-                section.fault(&span, format!("{error}"), remedy);
+    if let Some(addresses) = section.strings("s3") {
+        remote.s3.clear();
+        for (address, span) in addresses {
+            match address.parse() {
+                Ok(url) => remote.s3.push(url),
+                Err(error) => {
+                    let remedy = "name a bucket, with a folder if need be: s3://bucket/prefix";
+                    section.fault(&span, format!("{error}"), remedy);
+                }
             }
         }
     }
+    section.tell("s3", Kind::List, Value::list(&remote.s3));
     set_span(section, "s3_poll", &mut remote.s3_poll);
     set_span(section, "since", &mut remote.since);
-    for (url, span) in section.strings("sqs").unwrap_or_default() {
-        match queue_url(url) {
-            Ok(url) => remote.sqs.push(url),
-            Err(message) => section.fault(&span, message, "it is what SQS calls the queue's URL"),
+    if let Some(urls) = section.strings("sqs") {
+        remote.sqs.clear();
+        for (url, span) in urls {
+            match queue_url(url) {
+                Ok(url) => remote.sqs.push(url),
+                Err(message) => section.fault(&span, message, "it is what SQS calls the queue's URL"),
+            }
         }
     }
-    let buckets = section.strings("buckets").unwrap_or_default();
-    remote.buckets.extend(buckets.into_iter().map(|(bucket, _)| bucket.to_owned()));
-    if let Some((dir, _)) = section.string("dead_letters") {
-        remote.dead_letters = Some(section.directory().join(dir));
-    }
+    section.tell("sqs", Kind::List, Value::list(&remote.sqs));
+    section.set_strings("buckets", &mut remote.buckets);
+    section.set_some_path("dead_letters", &mut remote.dead_letters);
+}
+
+/// Paths as a list of texts.
+pub(super) fn paths(paths: &[PathBuf]) -> Value {
+    Value::list(paths.iter().map(|path| path.display()))
 }
 
 /// Checks that a text can be the URL of a queue: scheme, host and path.
@@ -224,9 +270,9 @@ pub fn queue_url(text: &str) -> Result<String, String> {
 pub(super) fn read_http(section: Option<Section<'_>>, http: &mut Http) {
     let Some(mut section) = section else { return };
     section.set("listen", &mut http.listen);
-    if let Some((file, _)) = section.string("token_file") {
-        http.token_file = Some(section.directory().join(file));
-    }
+    section.set_some_path("token_file", &mut http.token_file);
+    section.set_some_path("tls_cert", &mut http.tls_cert);
+    section.set_some_path("tls_key", &mut http.tls_key);
     section.set_at_least("connections_max", 1, &mut http.connections_max);
     section.finish();
 }
@@ -240,9 +286,7 @@ pub(super) fn read_sinks(section: Option<Section<'_>>, sinks: &mut Sinks) {
         stdout.finish();
     }
     if let Some(mut file) = section.section("file") {
-        if let Some((path, _)) = file.string("path") {
-            sinks.file = Some(file.directory().join(path));
-        }
+        file.set_some_path("path", &mut sinks.file);
         file.finish();
     }
     section.finish();
@@ -250,13 +294,87 @@ pub(super) fn read_sinks(section: Option<Section<'_>>, sinks: &mut Sinks) {
 
 /// Sets a span of at least a second.
 fn set_span(section: &mut Section<'_>, key: &'static str, target: &mut Duration) {
-    let mut span = None;
-    section.set_some::<Span>(key, &mut span);
+    let mut span = span_of(*target);
+    section.set(key, &mut span);
+    set_checked(section, key, Some(span), |found| *target = found);
+}
+
+fn set_checked(section: &mut Section<'_>, key: &'static str, span: Option<Span>, set: impl FnOnce(Duration)) {
     match span.map(|span| u64::try_from(span.0).unwrap_or(0)) {
         None => {}
         Some(0) => {
             section.fault_at(key, format!("`{key}` is nothing"), "write a second or more, such as 30s");
         }
-        Some(seconds) => *target = Duration::from_secs(seconds),
+        Some(seconds) => set(Duration::from_secs(seconds)),
+    }
+}
+
+fn span_of(duration: Duration) -> Span {
+    Span(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// What the command line says of the daemon.
+#[derive(Clone, Debug, Default)]
+pub struct WatchOverrides {
+    /// `--dir`.
+    pub dirs: Vec<PathBuf>,
+    /// `--s3`.
+    pub s3: Vec<S3Url>,
+    /// `--since`.
+    pub since: Option<Span>,
+    /// `--sqs`.
+    pub sqs: Vec<String>,
+    /// `--bucket`.
+    pub buckets: Vec<String>,
+    /// `--state`.
+    pub state: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<Listen>,
+    /// `--format`.
+    pub stdout: Option<StdoutForm>,
+    /// `--output`.
+    pub file: Option<PathBuf>,
+}
+
+impl WatchOverrides {
+    /// Each list replaces the one before.
+    pub(super) fn lay_over(&self, watch: &mut Watch, notes: &mut Notes) {
+        let WatchOverrides { dirs, s3, since, sqs, buckets, state, listen, stdout, file } = self;
+        if !dirs.is_empty() {
+            watch.folder.dirs.clone_from(dirs);
+            notes.flag("watch.dirs", "--dir", paths(dirs));
+        }
+        if !s3.is_empty() {
+            watch.remote.s3.clone_from(s3);
+            notes.flag("watch.s3", "--s3", Value::list(s3));
+        }
+        if !sqs.is_empty() {
+            watch.remote.sqs.clone_from(sqs);
+            notes.flag("watch.sqs", "--sqs", Value::list(sqs));
+        }
+        if !buckets.is_empty() {
+            watch.remote.buckets.clone_from(buckets);
+            notes.flag("watch.buckets", "--bucket", Value::list(buckets));
+        }
+        if let Some(since) = since {
+            watch.remote.since = Duration::from_secs(u64::try_from(since.0).unwrap_or(0));
+            notes.flag("watch.since", "--since", Value::some(Some(since)));
+        }
+        if let Some(state) = state {
+            watch.state.clone_from(state);
+            notes.flag("watch.state", "--state", Value::some(Some(state.display())));
+        }
+        if let Some(listen) = listen {
+            watch.http.listen = *listen;
+            notes.flag("http.listen", "--listen", Value::some(Some(listen)));
+        }
+        if let Some(stdout) = stdout {
+            watch.sinks.stdout = Some(*stdout);
+            notes.flag("sinks.stdout.format", "--format", Value::some(Some(stdout)));
+        }
+        if let Some(file) = file {
+            watch.sinks.file = Some(file.clone());
+            notes.flag("sinks.file.path", "--output", Value::some(Some(file.display())));
+        }
     }
 }

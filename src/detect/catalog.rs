@@ -210,6 +210,8 @@ pub struct Correlation {
     pub peers: String,
     /// Only who uses at most so many values can surprise by another.
     pub values_max: Option<u64>,
+    /// Values that may come anew without a word.
+    pub expected: Vec<String>,
     /// The sliding window.
     pub timespan: Span,
     /// The condition on the number.

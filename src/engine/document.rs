@@ -92,6 +92,7 @@ pub(super) fn hit(group: &Group, mode: Mode, turn: Timestamp, catalog: &Catalog)
         last_seen: group.last_seen,
         count: group.count,
         nth: 1,
+        familiar: 0,
         is_told: false,
     }
 }

@@ -23,6 +23,7 @@ use crate::detect::catalog::Catalog;
 use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::LinkTable;
 use crate::detect::names::SessionNames;
+use crate::detect::risk::RiskSettings;
 use crate::detect::window::Room;
 use crate::detect::window::pulse::Pulse;
 use crate::object::ObjectId;
@@ -186,8 +187,13 @@ impl Fold {
 
     /// Puts other detectors in force. State that belongs to unchanged ones stays; changed ones begin anew.
     pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
+        self.swap(catalog, self.settings.risk);
+    }
+
+    /// Takes another catalogue and counts risk otherwise, for what follows.
+    pub fn swap(&mut self, catalog: Arc<Catalog>, risk: RiskSettings) {
         let saved = super::saved::Saved::of(self);
-        let mut fold = saved.into_fold(catalog, self.settings);
+        let mut fold = saved.into_fold(catalog, FoldSettings { risk, ..self.settings });
         fold.tally = self.tally.clone();
         fold.evicted_before = self.evictions();
         fold.tally.records.pending = fold.sequencer.n_held() as u64;

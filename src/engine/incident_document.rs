@@ -203,6 +203,12 @@ fn opening(subject: &Subject<'_>, settings: &RiskSettings) -> String {
     let why = match open.why {
         Why::Critical => "a critical alert opens one at once".to_owned(),
         Why::Risk => format!("with it the risk reached {}", settings.open),
+        Why::Loud => {
+            format!(
+                "with it the risk reached {}, one of its alerts being medium or worse",
+                settings.open_loud()
+            )
+        }
         Why::Tactics => format!(
             "with it {} tactics had come together at a risk of {} or more",
             settings.tactics, settings.open_diverse

@@ -23,6 +23,7 @@ use super::incident_document::{self as document, Subject};
 use super::quiet::{Lines, Place, Stir, What};
 use crate::alert::{Incident, Mode, Severity, State};
 use crate::detect::bounded::{Bounded, Size};
+use crate::detect::risk::familiar::{self, Familiar};
 use crate::detect::risk::{FORGET, Hit, Open, RiskSettings, Shown, Suspect, Who, Why, severity_of, who};
 use crate::hash;
 use crate::time::Timestamp;
@@ -47,7 +48,7 @@ impl Notice {
 /// How often the round of risk had to let go of something because it was full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LetGo {
-    /// Actors whose risk was forgotten.
+    /// Actors whose risk was forgotten, or something that they are known for.
     pub suspects: u64,
     /// Incidents that closed before their time.
     pub incidents: u64,
@@ -59,6 +60,8 @@ pub struct LetGo {
 #[derive(Debug)]
 pub struct Incidents {
     suspects: Bounded<Suspect>,
+    /// What actors are known for.
+    pub(super) familiar: Bounded<Familiar>,
     /// Whose an alert is.
     homes: HashMap<u128, u128, foldhash::fast::RandomState>,
     /// When an open incident closes, and whose it is.
@@ -87,6 +90,7 @@ impl Incidents {
     pub fn new(settings: &FoldSettings) -> Incidents {
         Incidents {
             suspects: Bounded::new(settings.bounds.actors),
+            familiar: Bounded::new(familiar::limit(settings.bounds.actors)),
             homes: HashMap::default(),
             closing: BTreeSet::new(),
             fleets: Fleets::default(),
@@ -222,6 +226,7 @@ impl Incidents {
     /// Time passes to a place: incidents close and old risk is forgotten.
     fn pass_to(&mut self, place: Place, desk: &mut Desk<'_>) {
         self.close_quiet(place.turn, desk);
+        while self.familiar.pop_before(place.turn.before(familiar::FAMILIAR_FOR)).is_some() {}
         while let Some((key, suspect)) = self.suspects.pop_before(place.turn.before(FORGET)) {
             self.forget(key, &suspect, desk.settings);
         }
@@ -238,6 +243,7 @@ impl Incidents {
         }
         self.n_risk_only += u64::from(hit.mode == Mode::Risk);
         let who = who(&hit.standing, &hit.principal, &hit.account);
+        let hit = Hit { familiar: self.see(who.key, &hit.detector, place.turn), ..hit };
         match self.fleets.judge(&hit, who.key, &desk.settings.risk) {
             Verdict::Alone => self.add(&who, false, vec![hit], place, desk),
             Verdict::Joins(fleet) => self.add(&fleet, true, vec![hit], place, desk),
@@ -253,6 +259,30 @@ impl Incidents {
                 self.add(&fleet, true, vec![hit], place, desk);
             }
         }
+    }
+
+    /// On how many earlier days a detector spoke of an actor.
+    fn see(&mut self, actor: u128, detector: &str, turn: Timestamp) -> u8 {
+        let key = familiar::key_of(actor, detector);
+        if self.familiar.get(key).is_none() {
+            self.familiar.put(key, turn, familiar::WEIGHT, Familiar::default());
+        }
+        let earlier = self.familiar.get_mut(key).map_or(0, |known| known.see(turn));
+        self.familiar.touch(key, turn, familiar::WEIGHT);
+        self.shed_familiar();
+        earlier
+    }
+
+    fn shed_familiar(&mut self) {
+        while self.familiar.overflow().is_some() {
+            self.let_go.suspects += 1;
+        }
+    }
+
+    /// Takes over what an actor is known for.
+    pub fn recall(&mut self, key: u128, turn: Timestamp, known: Familiar) {
+        self.familiar.put(key, turn, familiar::WEIGHT, known);
+        self.shed_familiar();
     }
 
     /// Adds alerts to an actor, and says what that means.

@@ -60,6 +60,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::alert::Incident;
 use crate::decode::Limits;
 use crate::detect::catalog::Catalog;
+use crate::detect::risk::RiskSettings;
 use crate::object::Object;
 use crate::record::context::Context;
 use crate::tally::Tally;
@@ -177,6 +178,14 @@ impl Engine {
     pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
         self.scanner.swap_catalog(catalog.clone());
         self.fold.swap_catalog(catalog);
+    }
+
+    /// Puts another catalogue in force for what follows, and with it what the operator says of their world and how risk
+    /// is counted. Incidents that are open stay so, and close by what holds now.
+    pub fn swap(&mut self, catalog: Arc<Catalog>, context: Arc<Context>, risk: RiskSettings) {
+        self.scanner.swap_catalog(catalog.clone());
+        self.scanner.swap_context(context);
+        self.fold.swap(catalog, risk);
     }
 
     /// The numbers since the engine was made.

@@ -159,7 +159,11 @@ impl Saved {
                 fold.quiet.learn(key, turn, group);
             }
         }
-        let (suspects, fleets) = self.incidents.into_parts();
+        let mut incidents = self.incidents;
+        for (key, turn, known) in incidents.take_familiar() {
+            fold.incidents.recall(key, turn, known);
+        }
+        let (suspects, fleets) = incidents.into_parts();
         for (key, turn, suspect) in suspects {
             fold.incidents.learn(key, turn, suspect, &settings);
         }

@@ -13,6 +13,7 @@ use super::saved::{COUNT_MAX, time};
 use super::saved_event::{SavedIdentity, named};
 use super::saved_link::SavedStanding;
 use crate::alert::{MEMBERS_MAX, Mode, NAMED_MAX, Outcome, Severity};
+use crate::detect::risk::familiar::{Familiar, HALVINGS_MAX};
 use crate::detect::risk::{Hit, Open, Shown, Suspect, Tactics, Why};
 use crate::time::Timestamp;
 
@@ -26,6 +27,8 @@ const TECHNIQUES_MAX: usize = 64;
 pub(super) struct SavedIncidents {
     suspects: Vec<SavedSuspect>,
     fleets: Vec<(String, Vec<SavedSeen>, Option<SavedSeen>)>,
+    /// Key, last turn, days and the last of these.
+    familiar: Vec<(u128, i64, u8, i64)>,
 }
 
 /// Turn, event time and actor.
@@ -62,6 +65,7 @@ struct SavedHit {
     times: [i64; 3],
     count: u64,
     nth: u32,
+    familiar: u8,
     is_told: bool,
 }
 
@@ -109,7 +113,15 @@ impl SavedIncidents {
             let saved = |seen: &Seen| (seen.turn.0, seen.time.0, seen.actor);
             (detector.clone(), fleet.recent.iter().map(saved).collect(), fleet.last.as_ref().map(saved))
         });
-        SavedIncidents { suspects: suspects.collect(), fleets: fleets.collect() }
+        let familiar = incidents.familiar.entries();
+        let familiar = familiar.map(|(key, turn, _, known)| (key, turn.0, known.days, known.last)).collect();
+        SavedIncidents { suspects: suspects.collect(), fleets: fleets.collect(), familiar }
+    }
+
+    /// Takes what is known of actors: (key, last turn, how well), in order.
+    pub(super) fn take_familiar(&mut self) -> impl Iterator<Item = (u128, Timestamp, Familiar)> + use<> {
+        let saved = std::mem::take(&mut self.familiar).into_iter();
+        saved.map(|(key, turn, days, last)| (key, time(turn), Familiar { days, last }.made_sound()))
     }
 
     /// The actors: (key, last turn, actor), in order.
@@ -156,6 +168,7 @@ impl SavedHit {
             times: [hit.time.0, hit.first_seen.0, hit.last_seen.0],
             count: hit.count,
             nth: hit.nth,
+            familiar: hit.familiar,
             is_told: hit.is_told,
         }
     }
@@ -183,6 +196,7 @@ impl SavedHit {
             last_seen,
             count: self.count.min(COUNT_MAX),
             nth: self.nth,
+            familiar: self.familiar.min(HALVINGS_MAX),
             is_told: self.is_told,
         }
     }

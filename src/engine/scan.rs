@@ -67,6 +67,11 @@ impl Scanner {
         self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Takes what the operator says of their world now.
+    pub fn swap_context(&mut self, context: Arc<Context>) {
+        self.lens.context = context;
+    }
+
     /// Scans objects on the current rayon pool; the result is in the order of the input.
     pub fn scan(&self, objects: Vec<Object>) -> Vec<Scanned> {
         objects.into_par_iter().map(|object| self.scan_one(object, Company::Busy)).collect()

@@ -12,7 +12,7 @@ use crate::detect::catalog::Catalog;
 
 const MAGIC: &[u8; 8] = b"TRAILFLD";
 /// Changes whenever [`Saved`] does.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 const HEAD: usize = 8 + 4 + 32;
 /// The bounds of all memories together stay below this.
 const BODY_MAX: usize = 4 << 30;

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::status::Status;
 use crate::alert::Severity;
-use crate::config::watch::{Listen, queue_url};
+use crate::config::watch::{Listen, StdoutForm, queue_url};
 use crate::sink::Format;
 use crate::source::aws::S3Url;
 use crate::time::{Span, Timestamp};
@@ -31,6 +31,12 @@ pub enum Command {
     Replay(Box<Replay>),
     /// Follow a trail as it arrives, and tell of what is suspicious at once
     Watch(Box<Watch>),
+    /// Look at the configuration
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Configuration,
+    },
     /// Look at, check and test detectors
     Detectors {
         /// What to do with them.
@@ -65,21 +71,21 @@ pub struct Replay {
     #[command(flatten)]
     pub config: Config,
 
-    /// A file of suppressions: what is expected, who answers for it, why and until when
-    #[arg(long, value_name = "FILE", env = "TRAILHOUND_SUPPRESSIONS", value_hint = ValueHint::FilePath, help_heading = "Detectors")]
+    /// A file of suppressions: what is expected, who answers for it, why and until when [env: TRAILHOUND_SUPPRESSIONS]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Detectors")]
     pub suppressions: Option<PathBuf>,
 
-    /// How alerts are written: a table on a terminal and NDJSON otherwise, unless told
-    #[arg(long, value_name = "FORMAT", env = "TRAILHOUND_FORMAT", value_parser = format(), help_heading = "Output")]
+    /// How alerts are written: a table on a terminal and NDJSON otherwise, unless told [env: TRAILHOUND_FORMAT]
+    #[arg(long, value_name = "FORMAT", value_parser = format(), help_heading = "Output")]
     pub format: Option<Format>,
     /// Where alerts are written, instead of standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Show only alerts of this level and above; the rest still counts in the summary
-    #[arg(long, value_name = "LEVEL", env = "TRAILHOUND_MIN_SEVERITY", value_parser = severity(), help_heading = "Output")]
+    /// Show only alerts of this level and above; the rest still counts in the summary [env: TRAILHOUND_MIN_SEVERITY]
+    #[arg(long, value_name = "LEVEL", value_parser = severity(), help_heading = "Output")]
     pub min_severity: Option<Severity>,
-    /// Exit with status 1 where there is an alert of this level or above, shown or not
-    #[arg(long, value_name = "LEVEL", env = "TRAILHOUND_FAIL_ON", value_parser = severity(), help_heading = "Output")]
+    /// Exit with status 1 where there is an alert of this level or above, shown or not [env: TRAILHOUND_FAIL_ON]
+    #[arg(long, value_name = "LEVEL", value_parser = severity(), help_heading = "Output")]
     pub fail_on: Option<Severity>,
     /// Show an alert each time it grows or who stands behind it turns up, not only in its final form
     #[arg(long, help_heading = "Output")]
@@ -114,11 +120,11 @@ pub struct Replay {
     #[command(flatten)]
     pub aws: Aws,
 
-    /// How many threads work [default: one a core]
-    #[arg(long, value_name = "N", env = "TRAILHOUND_THREADS", value_parser = at_least_one, help_heading = "Engine")]
+    /// How many threads work [default: one a core] [env: TRAILHOUND_THREADS]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Engine")]
     pub threads: Option<usize>,
-    /// How late a record may come and still be put in order [default: 10m]
-    #[arg(long, value_name = "SPAN", env = "TRAILHOUND_LATENESS", help_heading = "Engine")]
+    /// How late a record may come and still be put in order [default: 10m] [env: TRAILHOUND_LATENESS]
+    #[arg(long, value_name = "SPAN", help_heading = "Engine")]
     pub lateness: Option<Span>,
     /// Start from the newest snapshot in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Engine")]
@@ -156,18 +162,18 @@ pub struct Watch {
     /// Which world
     #[command(flatten)]
     pub config: Config,
-    /// A file of suppressions: what is expected, who answers for it, why and until when
-    #[arg(long, value_name = "FILE", env = "TRAILHOUND_SUPPRESSIONS", value_hint = ValueHint::FilePath, help_heading = "Detectors")]
+    /// A file of suppressions: what is expected, who answers for it, why and until when [env: TRAILHOUND_SUPPRESSIONS]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Detectors")]
     pub suppressions: Option<PathBuf>,
 
-    /// How alerts are written to standard output: text on a terminal and NDJSON otherwise, unless told; or off
-    #[arg(long, value_name = "FORMAT", env = "TRAILHOUND_FORMAT", value_parser = ["text", "ndjson", "off"], help_heading = "Output")]
-    pub format: Option<String>,
+    /// How alerts are written to standard output: text on a terminal and NDJSON otherwise, unless told; or off [env: TRAILHOUND_FORMAT]
+    #[arg(long, value_name = "FORMAT", value_parser = stdout_form(), help_heading = "Output")]
+    pub format: Option<StdoutForm>,
     /// Add alerts to this file as well, as NDJSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Deliver only alerts of this level and above; the rest still counts
-    #[arg(long, value_name = "LEVEL", env = "TRAILHOUND_MIN_SEVERITY", value_parser = severity(), help_heading = "Output")]
+    /// Deliver only alerts of this level and above; the rest still counts [env: TRAILHOUND_MIN_SEVERITY]
+    #[arg(long, value_name = "LEVEL", value_parser = severity(), help_heading = "Output")]
     pub min_severity: Option<Severity>,
     /// The form of the log on standard error
     #[arg(long, value_enum, default_value_t = LogForm::Text, value_name = "FORM", env = "TRAILHOUND_LOG_FORMAT", help_heading = "Output")]
@@ -182,18 +188,25 @@ pub struct Watch {
     )]
     pub log: String,
 
-    /// Where metrics and the API are served: an address and port, or off [default: 127.0.0.1:9847]
-    #[arg(long, value_name = "ADDRESS", env = "TRAILHOUND_LISTEN", help_heading = "Daemon")]
+    /// Where metrics and the API are served: an address and port, or off [default: 127.0.0.1:9847] [env: TRAILHOUND_LISTEN]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Daemon")]
     pub listen: Option<Listen>,
-    /// Where the state is kept [default: trailhound-state]
-    #[arg(long, value_name = "DIR", env = "TRAILHOUND_STATE", value_hint = ValueHint::DirPath, help_heading = "Daemon")]
+    /// Where the state is kept [default: trailhound-state] [env: TRAILHOUND_STATE]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Daemon")]
     pub state: Option<PathBuf>,
-    /// How late a record may come and still be put in order [default: 0s]
-    #[arg(long, value_name = "SPAN", env = "TRAILHOUND_LATENESS", help_heading = "Daemon")]
+    /// How late a record may come and still be put in order [default: 0s] [env: TRAILHOUND_LATENESS]
+    #[arg(long, value_name = "SPAN", help_heading = "Daemon")]
     pub lateness: Option<Span>,
-    /// How many threads work [default: one a core]
-    #[arg(long, value_name = "N", env = "TRAILHOUND_THREADS", value_parser = at_least_one, help_heading = "Daemon")]
+    /// How many threads work [default: one a core] [env: TRAILHOUND_THREADS]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Daemon")]
     pub threads: Option<usize>,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum Configuration {
+    /// Print what `watch` would go by and who said so, and everything that is wrong with it
+    Check(Box<Watch>),
 }
 
 /// The form of the log.
@@ -235,10 +248,10 @@ pub struct Aws {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Pack {
     /// More detectors, from a file or a directory; the same id replaces, a new id adds. May be given several times
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath, help_heading = "Detectors")]
+    #[arg(long, value_name = "DIR", env = "TRAILHOUND_DETECTORS", value_hint = ValueHint::AnyPath, help_heading = "Detectors")]
     pub detectors: Vec<PathBuf>,
     /// Leave out the detectors that come with the program
-    #[arg(long, help_heading = "Detectors")]
+    #[arg(long, env = "TRAILHOUND_NO_BUILTIN", help_heading = "Detectors")]
     pub no_builtin: bool,
 }
 
@@ -419,6 +432,10 @@ fn exit_statuses() -> String {
 
 fn severity() -> ValueParser {
     PossibleValuesParser::new(Severity::ALL.map(Severity::name)).try_map(|s| s.parse::<Severity>()).into()
+}
+
+fn stdout_form() -> ValueParser {
+    PossibleValuesParser::new(["text", "ndjson", "off"]).try_map(|s| s.parse::<StdoutForm>()).into()
 }
 
 fn format() -> ValueParser {

@@ -10,6 +10,7 @@ use std::path::Path;
 use super::args::{self, Detectors};
 use super::console;
 use super::pack;
+use super::settings;
 use super::status::{Failure, Status};
 use crate::inert;
 
@@ -27,7 +28,7 @@ pub fn run(command: Detectors) -> Result<Status, Failure> {
 
 /// Loads detectors for the sake of what is said about them. Warnings are not faults.
 fn lint(path: Option<&Path>, config: &args::Config) -> Result<Status, Failure> {
-    let context = pack::settings(config)?.context;
+    let context = settings::plain(config)?.context;
     let loaded = match path {
         Some(path) => pack::load_documents(false, &pack::from_disk(&[path.to_owned()])?, &context)?,
         None => pack::load_documents(true, &[], &context)?,

@@ -19,7 +19,7 @@ use crate::record::parser::Parser;
 use crate::record::{Column, value};
 use crate::run::args::Explain;
 use crate::run::status::{Failure, Status};
-use crate::run::{console, pack, remote};
+use crate::run::{console, pack, remote, settings};
 use crate::sigma::explain::{self, Explanation, Found};
 use crate::source::aws::Scope;
 use crate::source::load::Loader;
@@ -35,7 +35,7 @@ const VALUE_MAX: usize = 120;
 
 /// Runs the command.
 pub fn run(args: &Explain) -> Result<Status, Failure> {
-    let mut settings = pack::settings(&args.config)?;
+    let mut settings = settings::plain(&args.config)?;
     let catalog = Arc::new(pack::load(&args.pack, &settings.context)?.catalog);
     let context = Arc::new(settings.context);
     let found = catalog.detectors.iter().position(|d| d.name == args.detector || d.id == args.detector);

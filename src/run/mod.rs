@@ -4,6 +4,7 @@
 //! Nothing here detects anything.
 
 pub mod args;
+pub mod check;
 pub mod console;
 pub mod detectors;
 pub mod explain;
@@ -14,6 +15,7 @@ pub mod pack;
 pub mod progress;
 pub mod remote;
 pub mod replay;
+pub mod settings;
 pub mod status;
 pub mod watch;
 
@@ -23,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command};
+use args::{Cli, Command, Configuration};
 use status::{Failure, Status};
 
 /// Runs the command line.
@@ -64,6 +66,7 @@ fn dispatch(command: Command) -> Result<Status, Failure> {
     match command {
         Command::Replay(args) => replay::run(&args),
         Command::Watch(args) => watch::run(&args),
+        Command::Config { command: Configuration::Check(args) } => check::run(&args),
         Command::Detectors { command } => detectors::run(command),
         Command::Explain(args) => explain::run(&args),
         Command::Generate(args) => generate::run(&args),

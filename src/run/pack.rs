@@ -144,12 +144,6 @@ pub fn obey(
     Err(Failure::usage(lines.collect::<Vec<_>>().join("\n")))
 }
 
-/// The settings that commands without an engine need.
-pub fn settings(config: &args::Config) -> Result<config::Settings, Failure> {
-    config::load(config.config.as_deref(), &config::Overrides::default())
-        .map_err(|error| Failure::new(Status::Usage, error))
-}
-
 /// Tells what was asked for and is not in force; how rules are written is for `lint` to say.
 pub fn say_warnings(warnings: &[Warning]) {
     let warnings: Vec<_> = warnings.iter().filter(|w| w.kind == WarningKind::Load).collect();

@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::args::{Replay, SummaryForm};
 use super::progress::Progress;
 use super::status::{Failure, Status};
-use super::{console, pack, remote};
+use super::{console, pack, remote, settings};
 use crate::alert::Severity;
 use crate::config::{self, Overrides};
 use crate::decode::Fate;
@@ -246,6 +246,7 @@ fn tell(summary: &Summary, args: &Replay) {
 
 fn overrides(args: &Replay) -> Overrides {
     Overrides {
+        environment: settings::environment(),
         lateness: args.lateness,
         threads: args.threads,
         format: args.format,
@@ -253,6 +254,7 @@ fn overrides(args: &Replay) -> Overrides {
         fail_on: args.fail_on,
         suppressions: args.suppressions.clone(),
         aws: remote::overrides(&args.aws),
+        ..Overrides::default()
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Behaviour {
     pub(crate) floor: u64,
     /// Only who uses at most so many values can surprise by another.
     pub(crate) values_max: Option<u64>,
+    /// Values that may come anew without a word.
+    pub(crate) expected: Vec<String>,
     /// Whether it says how it learns.
     pub(crate) is_learned: bool,
 }
@@ -42,7 +44,7 @@ pub(crate) struct Tolerate {
 }
 
 /// The keys that only behaviours have, and in which of them they mean something.
-const MEANT: [(&str, &[Kind]); 8] = {
+const MEANT: [(&str, &[Kind]); 9] = {
     use Kind::{Burst, Bypass, Dormant, NewValue, Rare, Reversal, Silence, Spread, Switch, Travel};
     [
         ("field", &[NewValue, Switch, Spread, Rare, Reversal, Bypass, Travel]),
@@ -50,6 +52,7 @@ const MEANT: [(&str, &[Kind]); 8] = {
         ("forget", &[NewValue, Dormant, Burst, Spread, Rare, Silence, Bypass, Travel]),
         ("peers", &[NewValue, Rare, Bypass]),
         ("values_max", &[NewValue]),
+        ("expected", &[NewValue]),
         ("after", &[Dormant, Silence]),
         ("tolerate", &[NewValue, Switch]),
         ("floor", &[Burst, Spread, Rare, Bypass, Travel]),
@@ -157,7 +160,8 @@ pub(crate) fn parse(
         let message = format!("`{}` is the key itself, not its peers", crate::inert::plain(name));
         faults.error(*place, message, "name a wider one, such as `trail.account`");
     }
-    Some(Behaviour { events, age, forget, peers, after, tolerate, floor, values_max, is_learned })
+    let expected = texts(section.get("expected"), faults).into_iter().map(|(text, _)| text).collect();
+    Some(Behaviour { events, age, forget, peers, after, tolerate, floor, values_max, expected, is_learned })
 }
 
 fn forbid(section: &Node, kind: Kind, faults: &mut Faults) {

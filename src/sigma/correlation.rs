@@ -149,6 +149,7 @@ const KEYS: &[&str] = &[
     "after",
     "tolerate",
     "values_max",
+    "expected",
     "floor",
 ];
 

@@ -1,5 +1,7 @@
 //! The configuration, and the files that it names.
 
+mod check;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +61,7 @@ fn the_example_of_the_daemon_is_a_configuration_and_holds_its_defaults() {
     let defaults = config::from_text("", Path::new("none")).unwrap().watch;
     // What says that it has no default.
     assert!(written.folder.poll.take().is_some() && written.http.token_file.take().is_some());
+    assert!(written.http.tls_cert.take().is_some() && written.http.tls_key.take().is_some());
     assert!(written.sinks.stdout.take().is_some() && written.sinks.file.take().is_some());
     assert_eq!(written.folder.dirs, [Path::new("trail")]);
     written.folder.dirs.clear();

@@ -124,8 +124,11 @@ fn one(calls: &[Call]) -> Incident {
 }
 
 #[test]
-fn a_critical_alert_opens_an_incident_at_once_and_one_high_does_not() {
-    assert!(told(&[by(1, 0, 0, HIGH)]).is_empty());
+fn a_critical_alert_opens_an_incident_at_once_a_high_one_by_its_risk_and_a_medium_one_does_not() {
+    assert!(told(&[by(1, 0, 0, MEDIUM)]).is_empty());
+    let incident = one(&[by(1, 0, 0, HIGH)]);
+    assert_eq!((incident.risk.peak, incident.severity.name()), (73.0, "high"));
+    assert!(incident.reasons[3].ends_with("the risk reached 70, one of its alerts being medium or worse"));
     let incident = one(&[by(1, 0, 0, CRITICAL)]);
     assert_eq!((incident.risk.peak, incident.count, incident.severity.name()), (99.0, 1, "critical"));
     assert_eq!((incident.actor.id.as_str(), incident.state), ("AIDA0", State::Open));
@@ -142,20 +145,32 @@ fn several_tactics_count_for_more_and_repeats_for_less() {
     let incident = one(&[by(1, 0, 0, HIGH), by(2, 3_600, 0, HIGH)]);
     assert_eq!(incident.risk.peak, 107.4, "73 / 2^(1/24) + 36.5");
     assert_eq!(incident.tactics, ["defense-evasion"]);
-    assert!(incident.reasons[3].contains("the risk reached 100"));
     // Points fade: a day later half of it is gone, and a repeat of the day before is none.
     assert!(told(&[by(1, 0, 0, MEDIUM), by(2, 86_400, 0, MEDIUM)]).is_empty());
 }
 
 #[test]
 fn three_tactics_open_an_incident_at_a_lower_risk() {
-    let calls = [by(1, 0, 0, LOW), by(2, 60, 0, MEDIUM)];
-    assert!(told(&calls).is_empty());
     let mut settings = settings(0, Lines::Final);
-    settings.risk.open = 200;
+    settings.risk.open = 300;
+    let calls = [by(1, 0, 0, LOW), by(2, 60, 0, MEDIUM)];
+    assert!(incidents(&run(settings, singles(&calls), 50)).is_empty());
     let calls = [by(1, 0, 0, LOW), by(2, 60, 0, MEDIUM), by(3, 120, 0, HIGH)];
     let incident = incidents(&run(settings, singles(&calls), 50)).remove(0);
     assert!(incident.reasons[3].contains("3 tactics"), "{:?}", incident.reasons);
+}
+
+#[test]
+fn what_an_actor_is_known_for_opens_no_incident_again() {
+    const DAY: i64 = 86_400;
+    let calls = [by(1, 0, 0, HIGH), by(2, 10 * DAY, 0, HIGH), by(3, 10 * DAY, 1, HIGH)];
+    let told = told(&calls);
+    let actors: Vec<&str> = told.iter().map(|incident| incident.actor.id.as_str()).collect();
+    assert_eq!(actors, ["AIDA0", "AIDA1"], "once each, though the first did it twice");
+    // A hundred days later it is news.
+    let mut objects = singles(&[by(1, 0, 0, HIGH), by(2, 100 * DAY, 0, HIGH)]);
+    objects.iter_mut().for_each(|object| object.stamp = object.lines[0].time);
+    assert_eq!(incidents(&run(settings(0, Lines::Final), objects, 50)).len(), 2);
 }
 
 #[test]

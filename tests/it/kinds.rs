@@ -52,8 +52,13 @@ fn silences(
                 let weeks: Vec<i64> =
                     (1..16).map(|w| h - w * 168).filter(|h| *h >= known[0] / HOUR).collect();
                 let k = weeks.iter().filter(|h| known.iter().any(|t| t / HOUR == **h)).count();
-                let share = (k as f64 - 0.5).max(0.0) / (weeks.len() as f64 + 0.5);
-                -(1.0 - share).log10()
+                let days: Vec<i64> = (1..=7 * weeks.len() as i64).map(|d| h - d * 24).collect();
+                let by_day = days.iter().filter(|h| known.iter().any(|t| t / HOUR == **h)).count();
+                let surprise =
+                    |k: usize, n: usize| -(1.0 - (k as f64 - 0.5).max(0.0) / (n as f64 + 0.5)).log10();
+                let by_week = surprise(k, weeks.len());
+                let always = !weeks.is_empty() && k == weeks.len();
+                if always { by_week.max(surprise(by_day, days.len())) } else { by_week }
             })
             .sum();
         let is_long =
@@ -160,15 +165,15 @@ fn an_account_that_falls_silent_while_another_speaks_is_told_once_and_what_is_us
     let alert = &found[0];
     assert_eq!(
         alert.reasons[0],
-        "trail.account \"111122223333\" has fallen silent: nothing of \"spoke title\" in 13 hours in which the rest of the trail \
+        "trail.account \"111122223333\" has fallen silent: nothing of \"spoke title\" in 6 hours in which the rest of the trail \
          spoke, last at 2026-01-21T19:10:00Z; 500 findings since 2026-01-01T00:10:00Z were at most 0 such hours apart; so long a \
-         silence at these hours comes by chance once in 10^6.49, condition >= 6"
+         silence at these hours comes by chance once in 10^7.31, condition >= 6"
     );
     assert_eq!(
         (alert.principal.id.as_str(), alert.principal.kind.as_str()),
         ("acct:111122223333", "account")
     );
-    assert_eq!(alert.baseline["silent_hours"], json!(13));
+    assert_eq!(alert.baseline["silent_hours"], json!(6));
     assert_eq!(alert.baseline["longest_silent_hours"], json!(0));
 }
 

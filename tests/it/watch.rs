@@ -10,6 +10,7 @@ mod http;
 mod recovery;
 mod reload;
 mod state;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fs;

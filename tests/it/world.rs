@@ -7,10 +7,10 @@ mod quiet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trailhound::alert::{Alert, Mode, Severity};
+use trailhound::alert::{Alert, Incident, Mode, Severity};
 use trailhound::config;
 use trailhound::detect::catalog::{Catalog, CorrelationKind, DetectorKind, Learning};
-use trailhound::engine::{Engine, Settings};
+use trailhound::engine::{Engine, Settings, Step};
 use trailhound::object::Object;
 use trailhound::record::context::Context;
 use trailhound::run::pack;
@@ -76,8 +76,25 @@ fn unlearned(kind: CorrelationKind) -> CorrelationKind {
     }
 }
 
-fn feed(engine: &mut Engine, files: &mut impl Iterator<Item = File>) -> Vec<Alert> {
-    let mut alerts = Vec::new();
+/// What was said.
+#[derive(Default)]
+struct Heard {
+    alerts: Vec<Alert>,
+    /// As they were said last; those that others took in are not among them.
+    incidents: BTreeMap<String, Incident>,
+}
+
+impl Heard {
+    fn add(&mut self, step: Step) {
+        self.alerts.extend(step.alerts);
+        self.incidents
+            .extend(step.incidents.into_iter().map(|placed| (placed.incident.id.clone(), placed.incident)));
+        self.incidents.retain(|_, incident| incident.merged_into.is_none());
+    }
+}
+
+fn feed(engine: &mut Engine, files: &mut impl Iterator<Item = File>) -> Heard {
+    let mut heard = Heard::default();
     loop {
         let chunk: Vec<Object> = files
             .by_ref()
@@ -85,9 +102,9 @@ fn feed(engine: &mut Engine, files: &mut impl Iterator<Item = File>) -> Vec<Aler
             .map(|file| Object::whole(file.key, file.delivered, file.json))
             .collect();
         if chunk.is_empty() {
-            return alerts;
+            return heard;
         }
-        alerts.extend(engine.step(chunk).alerts);
+        heard.add(engine.step(chunk));
     }
 }
 

@@ -133,6 +133,7 @@ fn correlation(
         group_by: joined(&written.group_by),
         peers: joined(peers),
         values_max: written.behaviour.as_ref().and_then(|behaviour| behaviour.values_max),
+        expected: written.behaviour.as_ref().map_or_else(Vec::new, |behaviour| behaviour.expected.clone()),
         timespan: written.timespan,
         condition: condition(written, n_roles),
         round: links.levels.get(&at).and_then(|level| u8::try_from(level + 1).ok()).unwrap_or(u8::MAX),

@@ -1,12 +1,13 @@
 //! Risk: what the alerts about one actor come to.
 //!
 //! Each alert adds points by its level and by what it touches. Points fade with time; repeats of one detector add less
-//! and less, since a noisy rule would flood a plain sum; several tactics add more than one, since that is what an
+//! and less, within a day and from day to day, since a noisy rule would flood a plain sum; several tactics add more than one, since that is what an
 //! intrusion looks like and a noisy rule does not.
 //!
 //! The numbers are those of Splunk's risk-based alerting and Elastic's risk score, adapted; each is a setting.
 
 mod fade;
+pub mod familiar;
 pub mod sensitivity;
 mod suspect;
 mod tactics;
@@ -24,7 +25,7 @@ pub struct RiskSettings {
     pub weights: [u32; Severity::ALL.len()],
     /// The time in which points of medium alerts and worse lose half of their worth; those of milder ones in half of it.
     pub half_life: Span,
-    /// An incident opens at this risk.
+    /// An incident opens at this risk; at seven tenths of it where one of its alerts is medium or worse.
     pub open: u32,
     /// It opens at this risk where there are several tactics.
     pub open_diverse: u32,
@@ -64,6 +65,9 @@ pub const FORGET: Span = Span(7 * 86_400);
 const DIVERSITY: f64 = 0.15;
 /// Tactics multiply the risk by no more than this.
 const DIVERSITY_MAX: f64 = 1.9;
+/// Where an alert of medium level or worse is among them, this share of the risk will do to open an incident: a notable alert
+/// about something sensitive is one by itself, and what is mild must come from several sides.
+const LOUD_SHARE: f64 = 0.7;
 /// The risk at which an incident is high, whatever its alerts are.
 const HIGH_AT: f64 = 200.0;
 
@@ -72,6 +76,11 @@ impl RiskSettings {
     pub fn points(&self, severity: Severity, sensitivity: sensitivity::Tenths) -> f64 {
         let at = Severity::ALL.iter().position(|s| *s == severity).unwrap_or(0);
         f64::from(self.weights[at]) * f64::from(sensitivity) / 10.0
+    }
+
+    /// The risk at which an incident opens where one of its alerts is medium or worse.
+    pub fn open_loud(&self) -> f64 {
+        LOUD_SHARE * f64::from(self.open)
     }
 
     fn half_life_of(&self, severity: Severity) -> Span {

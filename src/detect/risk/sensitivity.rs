@@ -18,9 +18,10 @@ const WRITE: Tenths = 10;
 /// Identities, keys, logs and secrets.
 const SENSITIVE: Tenths = 15;
 
-/// Calls that read, and what they read is a credential. Source: the reference's appendix of sensitivity sets, after
+/// Calls that read a credential, or begin a session. Source: the reference's appendix of sensitivity sets, after
 /// what Stratus Red Team and TrailDiscover's incidents ask for.
-const CREDENTIAL_READS: [&str; 15] = [
+const CREDENTIALS: [&str; 16] = [
+    "ConsoleLogin",
     "GetSecretValue",
     "BatchGetSecretValue",
     "GetParameter",
@@ -73,7 +74,7 @@ pub fn sensitivity(detector: &Detector, event: &Event) -> Tenths {
 fn of_call(source: &str, name: &str) -> Tenths {
     let service = source.strip_suffix(".amazonaws.com").unwrap_or(source);
     let name = without_api_date(name);
-    if CREDENTIAL_READS.contains(&name) {
+    if CREDENTIALS.contains(&name) {
         return SENSITIVE;
     }
     let reads = ["Get", "List", "Describe", "Head", "Lookup", "Search", "BatchGet", "Query", "Scan"];

@@ -54,6 +54,8 @@ pub struct Hit {
     pub count: u64,
     /// The how many-th of its detector within [`REPEAT`].
     pub nth: u32,
+    /// On how many earlier days its detector spoke of the actor ([`super::familiar`]).
+    pub familiar: u8,
     /// It belongs to an incident that is closed; what is left of its points still counts.
     pub is_told: bool,
 }
@@ -142,6 +144,8 @@ pub enum Why {
     /// The risk was high.
     #[default]
     Risk,
+    /// The risk was notable and one of the alerts was.
+    Loud,
     /// The risk was notable and there were several tactics.
     Tactics,
     /// An alert was critical.
@@ -150,12 +154,13 @@ pub enum Why {
 
 impl Why {
     /// All of them, in order.
-    pub const ALL: [Why; 3] = [Why::Risk, Why::Tactics, Why::Critical];
+    pub const ALL: [Why; 4] = [Why::Risk, Why::Loud, Why::Tactics, Why::Critical];
 
     /// The name in snapshots.
     pub fn name(self) -> &'static str {
         match self {
             Why::Risk => "risk",
+            Why::Loud => "loud",
             Why::Tactics => "tactics",
             Why::Critical => "critical",
         }
@@ -241,8 +246,11 @@ impl Suspect {
         self.members().next()?;
         let (sum, risk) = self.risk(now, settings);
         let n_tactics = self.all_tactics().len().min(self.n_detectors());
+        let is_loud = |hit: &Hit| hit.severity >= Severity::Medium && hit.mode == Mode::Alert;
         if risk >= f64::from(settings.open) {
             Some(Why::Risk)
+        } else if risk >= settings.open_loud() && self.members().any(is_loud) {
+            Some(Why::Loud)
         } else if n_tactics >= settings.tactics as usize && sum >= f64::from(settings.open_diverse) {
             Some(Why::Tactics)
         } else {
@@ -303,9 +311,10 @@ impl Hit {
 
     /// What is left of its points.
     pub fn worth(&self, now: Timestamp, settings: &RiskSettings) -> f64 {
-        // Halved with each repeat.
+        // Halved with each repeat, and with each day on which it was known.
         let points = settings.points(self.severity, self.sensitivity);
-        let points = points / (1u64 << (self.nth.max(1) - 1).min(63)) as f64;
+        let halvings = (self.nth.max(1) - 1).saturating_add(u32::from(self.familiar)).min(63);
+        let points = points / (1u64 << halvings) as f64;
         faded(points, now.0 - self.turn.0, settings.half_life_of(self.severity))
     }
 

@@ -84,9 +84,13 @@ impl ValueHabit {
         let judged = self.judge(sight, learning, asked.timespan);
         let decision = match (judged.is_new, judged.is_settled) {
             (true, true) if !self.is_spread && asked.condition.holds(judged.bits) => {
-                (self.is_narrow(sight, asked)).then(|| self.decision(sight, judged.bits, asked.timespan))
+                let is_told =
+                    self.is_narrow(sight, asked) && !asked.expected.iter().any(|v| *v == sight.text);
+                is_told.then(|| self.decision(sight, judged.bits, asked.timespan))
             }
-            (true, false) if !self.is_spread => peers.cloned().map(|decision| decision.of_peers(self.n)),
+            (true, false) if !self.is_spread && !asked.expected.iter().any(|v| *v == sight.text) => {
+                peers.cloned().map(|decision| decision.of_peers(self.n))
+            }
             _ => None,
         };
         self.admit(sight, judged.is_new, asked.timespan);

@@ -166,16 +166,22 @@ impl Silence {
         self.run.hour = self.run.hour.max(upto);
     }
 
-    /// How unlikely it is that the key does not speak in an hour: `-log10(1 - (k - 1/2) / (n + 1/2))` where it spoke in *k* of the last *n*
-    /// weeks, 0 where it never did. Half a week less than it spoke: what was seen a few times is no law.
+    /// How unlikely it is that the key does not speak in an hour: [`surprise`] of the weeks in which it spoke in this hour of the week;
+    /// where that is all of them, of the days in which it spoke in this hour of the day, if that is more.
     fn score_of(&self, hour: i64) -> f64 {
         let n = ((hour - self.first.div_euclid(HOUR)) / WEEK).clamp(0, WEEKS - 1);
-        let ago = hour.div_euclid(WEEK) - self.week;
-        let bits = u64::from(self.weeks.0[hour.rem_euclid(WEEK) as usize]) << ago.clamp(0, WEEKS);
-        // Bit 0 is the week of that hour, in which it did not speak.
-        let k = ((bits >> 1) & ((1 << n) - 1)).count_ones();
-        let share = (f64::from(k) - 0.5).max(0.0) / (n as f64 + 0.5);
-        -(1.0 - share).log10()
+        let k = (1..=n).filter(|week| self.spoke_in(hour - week * WEEK)).count() as i64;
+        let by_week = surprise(k, n);
+        if k < n || n == 0 {
+            return by_week;
+        }
+        let days = 7 * n;
+        by_week.max(surprise((1..=days).filter(|day| self.spoke_in(hour - day * 24)).count() as i64, days))
+    }
+
+    fn spoke_in(&self, hour: i64) -> bool {
+        let ago = self.week - hour.div_euclid(WEEK);
+        (0..WEEKS).contains(&ago) && self.weeks.0[hour.rem_euclid(WEEK) as usize] >> ago & 1 == 1
     }
 
     /// How many hours it must last.
@@ -242,6 +248,13 @@ impl Silence {
         self.name = Box::from(clipped(&self.name, NAME_BYTES));
         self
     }
+}
+
+/// How surprising a silence is of who spoke *k* of *n* times: `-log10(1 - (k - 1/2) / (n + 1/2))`, 0 for who never did. Half a time
+/// less than it was: what was seen a few times is no law.
+fn surprise(k: i64, n: i64) -> f64 {
+    let share = (k as f64 - 0.5).max(0.0) / (n as f64 + 0.5);
+    -(1.0 - share).log10()
 }
 
 /// The hour that is judged at a time.

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::inert;
 use crate::run::args::{Config, Pack};
 use crate::run::status::{Failure, Status};
-use crate::run::{console, pack, remote};
+use crate::run::{console, pack, remote, settings};
 use crate::sink::table;
 use crate::source::aws::Scope;
 use crate::source::load::Loader;
@@ -28,7 +28,7 @@ const DAYS_MAX: usize = 1_096;
 
 /// Runs the command.
 pub fn run(paths: &[String], pack: &Pack, config: &Config, is_json: bool) -> Result<Status, Failure> {
-    let mut settings = pack::settings(config)?;
+    let mut settings = settings::plain(config)?;
     settings.engine.fold.writes_risk = true;
     let mut loaded = pack::load(pack, &settings.context)?;
     pack::say_warnings(&loaded.warnings);

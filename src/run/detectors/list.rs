@@ -7,12 +7,12 @@ use crate::detect::catalog::{Catalog, Detector, DetectorKind};
 use crate::inert;
 use crate::run::args::{Config, Pack};
 use crate::run::status::{Failure, Status};
-use crate::run::{console, pack};
+use crate::run::{console, pack, settings};
 use crate::sink::table;
 
 /// Lists the detectors in force and what was set aside.
 pub fn list(pack: &Pack, config: &Config, is_json: bool) -> Result<Status, Failure> {
-    let context = pack::settings(config)?.context;
+    let context = settings::plain(config)?.context;
     let catalog = pack::load(pack, &context)?.catalog;
     if is_json {
         let lines = catalog.detectors.iter().map(|d| format!("{}\n", document(d)));
@@ -23,7 +23,7 @@ pub fn list(pack: &Pack, config: &Config, is_json: bool) -> Result<Status, Failu
 
 /// Shows one detector.
 pub fn show(name: &str, pack: &Pack, config: &Config) -> Result<Status, Failure> {
-    let context = pack::settings(config)?.context;
+    let context = settings::plain(config)?.context;
     let catalog = pack::load(pack, &context)?.catalog;
     let found = catalog.detectors.iter().find(|d| d.name == name || d.id == name);
     let Some(detector) = found else {

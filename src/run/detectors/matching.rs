@@ -16,12 +16,12 @@ use crate::record::parser::Parser;
 use crate::record::value::Value;
 use crate::run::args::Config;
 use crate::run::status::{Failure, Status};
-use crate::run::{console, pack};
+use crate::run::{console, pack, settings};
 use crate::sigma::MatchScratch;
 
 /// Runs the command.
 pub fn run(detectors: &[PathBuf], config: &Config, documents: &[PathBuf]) -> Result<Status, Failure> {
-    let context = pack::settings(config)?.context;
+    let context = settings::plain(config)?.context;
     let loaded = pack::load_documents(false, &pack::from_disk(detectors)?, &context)?;
     pack::say_warnings(&loaded.warnings);
     let mut matcher =

@@ -162,6 +162,7 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Response {
         "alerts": shared.directory.alerts.len(),
         "incidents": shared.directory.incidents.len(),
         "principals": shared.directory.principals.len(),
+        "reload": shared.reload(),
         "engine": shared.status(),
     }))
 }

@@ -1,11 +1,12 @@
 //! The HTTP server: `/metrics`, `/healthz`, `/readyz` and the API, for reading alone.
 //!
-//! It listens on this host unless told otherwise, and anywhere else only with a bearer token. On this host, where no
+//! Over TLS where a certificate is named. It listens on this host unless told otherwise, and anywhere else only with a bearer token. On this host, where no
 //! token is asked for, a request must name this host: a page in somebody's browser that had its own name resolved to
 //! 127.0.0.1 does not. Sizes, times and the number of connections are bounded.
 
+mod door;
+
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +18,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+pub(super) use self::door::Door;
+pub(in crate::run) use self::door::{TOKEN_VARIABLE, check};
 use super::api;
 use super::shared::Shared;
 use crate::config::watch::{Http, Listen};
-use crate::run::status::{Failure, Status};
+use crate::run::status::Failure;
 
 /// How long a request's head may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,59 +38,21 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 /// The most bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// What a token must at least have.
-const TOKEN_BYTES_MIN: usize = 16;
-
-/// The environment variable that holds the bearer token.
-pub(super) const TOKEN_VARIABLE: &str = "TRAILHOUND_HTTP_TOKEN";
-
 /// A server that is bound and not yet serving.
 pub(super) struct Server {
     listener: TcpListener,
-    guard: Arc<Guard>,
+    door: Arc<Door>,
     connections_max: usize,
-}
-
-/// Who is let in.
-struct Guard {
-    /// The hash of the token: comparing hashes takes the same time wherever two differ.
-    token: Option<blake3::Hash>,
 }
 
 /// Binds the address, so that a fault shows before the work. `None`: no server is wanted.
 pub(super) async fn bind(settings: &Http) -> Result<Option<Server>, Failure> {
     let Listen::At(address) = settings.listen else { return Ok(None) };
-    let token = token(settings.token_file.as_deref())?;
-    if token.is_none() && !address.ip().is_loopback() {
-        return Err(Failure::usage(format!(
-            "{address} is reachable from other hosts: set {TOKEN_VARIABLE} or [http] token_file to a bearer token, or \
-             listen on 127.0.0.1"
-        )));
-    }
+    let door = Arc::new(Door::new(settings)?);
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Failure::usage(format!("cannot listen on {address}: {error}; choose another --listen, or off"))
     })?;
-    let guard = Arc::new(Guard { token: token.map(|token| blake3::hash(token.as_bytes())) });
-    Ok(Some(Server { listener, guard, connections_max: settings.connections_max }))
-}
-
-fn token(file: Option<&Path>) -> Result<Option<String>, Failure> {
-    let (token, place) = match (std::env::var(TOKEN_VARIABLE), file) {
-        (Ok(token), _) => (token, TOKEN_VARIABLE.to_owned()),
-        (Err(_), None) => return Ok(None),
-        (Err(_), Some(path)) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::new(Status::Usage, anyhow::anyhow!("cannot read {}: {error}", path.display()))
-            })?;
-            (text.lines().next().unwrap_or("").to_owned(), path.display().to_string())
-        }
-    };
-    let token = token.trim().to_owned();
-    if token.len() < TOKEN_BYTES_MIN {
-        let message = format!("the token in {place} is shorter than {TOKEN_BYTES_MIN} characters");
-        return Err(Failure::usage(format!("{message}; make one with `openssl rand -hex 32`")));
-    }
-    Ok(Some(token))
+    Ok(Some(Server { listener, door, connections_max: settings.connections_max }))
 }
 
 impl Server {
@@ -93,16 +60,25 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// Who is let in, which can be changed.
+    pub(super) fn door(&self) -> Arc<Door> {
+        self.door.clone()
+    }
+
     /// Serves until a stop is asked for.
     pub(super) async fn serve(self, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-        let Server { listener, guard, connections_max } = self;
-        let router = router(shared, guard);
+        let Server { listener, door, connections_max } = self;
+        let router = router(shared, door.clone());
         let room = Arc::new(Semaphore::new(connections_max));
         let mut connections = JoinSet::new();
         loop {
-            let Ok(permit) = room.clone().acquire_owned().await else { return };
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+            // Whoever comes when all places are taken waits outside, where the system bounds their number.
+            let next = async {
+                let permit = room.clone().acquire_owned().await;
+                (permit, listener.accept().await)
+            };
+            let (permit, accepted) = tokio::select! {
+                next = next => next,
                 _ = stop.wait_for(|asked| *asked) => break,
             };
             while connections.try_join_next().is_some() {}
@@ -115,21 +91,35 @@ impl Server {
                     continue;
                 }
             };
-            let service = TowerToHyperService::new(router.clone());
+            let (router, tls) = (router.clone(), door.terms().tls.clone());
             connections.spawn(async move {
                 let _permit = permit;
-                let mut http = hyper::server::conn::http1::Builder::new();
-                http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
-                let connection = http.serve_connection(TokioIo::new(stream), service);
-                // A connection that breaks or is slow is the client's loss.
-                let _over = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
+                let served = async {
+                    match tls {
+                        None => attend(stream, router).await,
+                        Some(tls) => {
+                            let shaken = TlsAcceptor::from(tls).accept(stream);
+                            if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, shaken).await {
+                                attend(stream, router).await;
+                            }
+                        }
+                    }
+                };
+                let _over = tokio::time::timeout(CONNECTION_TIMEOUT, served).await;
             });
         }
         connections.shutdown().await;
     }
 }
 
-fn router(shared: Arc<Shared>, guard: Arc<Guard>) -> Router {
+/// Answers what is asked over one connection. One that breaks or is slow is the client's loss.
+async fn attend(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, router: Router) {
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    let _over = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
+}
+
+fn router(shared: Arc<Shared>, door: Arc<Door>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/api/v1/alerts", get(api::alerts))
@@ -137,12 +127,12 @@ fn router(shared: Arc<Shared>, guard: Arc<Guard>) -> Router {
         .route("/api/v1/principals", get(api::principals))
         .route("/api/v1/detectors", get(api::detectors))
         .route("/api/v1/status", get(api::status))
-        .route_layer(middleware::from_fn_with_state(guard.clone(), authorise))
+        .route_layer(middleware::from_fn_with_state(door.clone(), authorise))
         // Probes have no token, and tell nothing but yes and no.
         .route("/healthz", get(async || (StatusCode::OK, "ok\n")))
         .route("/readyz", get(readyz))
         .layer(middleware::from_fn_with_state(shared.clone(), watch_over))
-        .layer(middleware::from_fn_with_state(guard, name_this_host))
+        .layer(middleware::from_fn_with_state(door, name_this_host))
         .with_state(shared)
 }
 
@@ -162,8 +152,8 @@ async fn watch_over(State(shared): State<Arc<Shared>>, request: Request, next: N
     response
 }
 
-async fn authorise(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let Some(expected) = guard.token else { return next.run(request).await };
+async fn authorise(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let Some(expected) = door.terms().token else { return next.run(request).await };
     let value = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         value.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
@@ -174,9 +164,9 @@ async fn authorise(State(guard): State<Arc<Guard>>, request: Request, next: Next
     (StatusCode::UNAUTHORIZED, challenge, "a bearer token is required\n").into_response()
 }
 
-async fn name_this_host(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+async fn name_this_host(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-    if guard.token.is_none() && !is_this_host(host) {
+    if door.terms().token.is_none() && !is_this_host(host) {
         return (StatusCode::FORBIDDEN, "ask for 127.0.0.1 or localhost\n").into_response();
     }
     next.run(request).await

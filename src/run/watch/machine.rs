@@ -17,12 +17,12 @@ pub(super) use self::checkpoint::Pace;
 use super::port::{self, Batch, Port};
 use super::post::Post;
 use super::recovery;
+use super::reload::InForce;
 use super::scribe::{Scribe, Written};
 
 use super::shared::{EngineStatus, Phase, Shared};
 use crate::config::watch::Watch;
 use crate::decode::Fate;
-use crate::detect::catalog::Catalog;
 use crate::engine::{Absorbed, Engine, Step};
 use crate::inert;
 use crate::object::{Body, KeyFacts, Object};
@@ -40,8 +40,8 @@ const LOOK_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// What the engine's thread is asked for from outside.
 pub(super) enum Command {
-    /// Put another catalogue in force.
-    Swap(Arc<Catalog>),
+    /// Put another set in force.
+    Swap(Box<InForce>),
 }
 
 /// How the thread ended.
@@ -66,6 +66,8 @@ pub(super) struct Machine {
     pub scribe: Scribe,
     pub dir: PathBuf,
     pub catalog: String,
+    /// The hash of everything that can be read again.
+    pub in_force: String,
     pub pace: Pace,
     pub silence: Silence,
     pub gauge: Gauge,
@@ -120,7 +122,7 @@ impl Machine {
                     self.take(batch);
                 }
                 News::Written(written) => self.written(written),
-                News::Command(Command::Swap(catalog)) => self.swap(runtime, catalog),
+                News::Command(Command::Swap(set)) => self.swap(runtime, *set),
                 News::Nothing => {}
                 News::Stop => return self.end(runtime),
             }
@@ -282,23 +284,25 @@ impl Machine {
         self.publish(&step, None);
     }
 
-    /// Puts other detectors in force. The journal never spans two catalogues: what was before is saved first.
-    fn swap(&mut self, runtime: &Handle, catalog: Arc<Catalog>) {
+    /// Puts another set in force. The journal never spans two: what was before is saved first.
+    fn swap(&mut self, runtime: &Handle, set: InForce) {
+        let InForce { catalog, context, risk, hash } = set;
         if !self.checkpoint_now(runtime) {
             tracing::error!("detectors come into force although the state before them could not be saved");
         }
         self.catalog = catalog.hash.clone();
+        self.in_force.clone_from(&hash);
         self.ordinal += 1;
-        let what = What::Catalog { hash: self.catalog.clone() };
+        let what = What::Catalog { hash };
         self.write_journal(&[Entry { ordinal: self.ordinal, what }]);
-        self.engine.swap_catalog(Arc::clone(&catalog));
+        self.engine.swap(Arc::clone(&catalog), context, risk);
         self.shared.metrics.alerts.in_force(&catalog);
         self.shared.swap_catalog(catalog);
         let (metrics, now) = (&self.shared.metrics, console::now());
         metrics.alerts.reloads.with_label_values(&["success"]).inc();
         metrics.alerts.reload_ok.set(1);
         metrics.alerts.reload_time.set(now.0 as f64);
-        tracing::info!(catalog = %self.catalog, ordinal = self.ordinal, "detectors came into force");
+        tracing::info!(catalog = %self.catalog, set = %self.in_force, ordinal = self.ordinal, "detectors came into force");
     }
 
     /// Finishes what was handed over, lets alerts be delivered, and saves everything.

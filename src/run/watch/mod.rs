@@ -11,7 +11,7 @@
 
 mod api;
 mod courier;
-mod http;
+pub(super) mod http;
 mod logging;
 mod machine;
 mod port;
@@ -36,19 +36,18 @@ use self::courier::Courier;
 use self::machine::{Command, Ending, Gauge, Machine, Pace, Silence};
 use self::port::Port;
 use self::post::Post;
+use self::reload::{Fresh, InForce, Reloader};
 use self::scribe::{Checkpoint, Scribe};
 use self::shared::{Shared, SinkState};
 use super::args::Watch as Args;
 use super::console;
-use super::remote;
 use super::status::{Failure, Status};
 use crate::alert::Severity;
+use crate::config;
 use crate::config::watch::{StdoutForm, Watch};
-use crate::config::{self, Overrides};
 use crate::detect::catalog::Catalog;
 use crate::engine::{self, Engine, Lines};
 use crate::inert;
-use crate::record::context::Context;
 use crate::sink::SinkError;
 use crate::sink::Target;
 use crate::sink::outbox::{Letter, Outbox};
@@ -56,7 +55,6 @@ use crate::sink::recipient::{self, Form, Recipient, Stdout};
 use crate::source::delivery::{self, Budget, Feed, Source};
 use crate::state::{StateError, Store};
 use crate::telemetry::metrics::Metrics;
-use crate::time::Span;
 
 /// tokio's threads: they wait, and never parse.
 const WORKERS: usize = 2;
@@ -67,54 +65,18 @@ const SOURCES_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Status, Failure> {
-    let mut settings = settings(args)?;
     logging::start(args.log_format, &args.log)?;
-    let catalog = Arc::new(reload::catalog(args, &settings)?);
-    sources::check(&settings.watch)?;
-    settings.engine.fold.lines = Lines::Revisions;
+    let mut fresh = reload::read(args)?;
+    fresh.settings.engine.fold.lines = Lines::Revisions;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .thread_name("shell")
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Status::Usage, error))?;
-    let ended =
-        Daemon::start(args, settings, catalog, &runtime).and_then(|daemon| daemon.supervise(&runtime));
+    let ended = Daemon::start(args, fresh, &runtime).and_then(|daemon| daemon.supervise(&runtime));
     runtime.shutdown_background();
     ended
-}
-
-/// The settings: flags and environment over the file over what `watch` goes by unless told.
-fn settings(args: &Args) -> Result<config::Settings, Failure> {
-    let mut defaults = config::Settings::default();
-    // An alert is worth more now than in ten minutes.
-    defaults.engine.fold.lateness = Span(0);
-    let overrides = Overrides {
-        lateness: args.lateness,
-        threads: args.threads,
-        min_severity: args.min_severity,
-        suppressions: args.suppressions.clone(),
-        aws: remote::overrides(&args.aws),
-        ..Overrides::default()
-    };
-    let mut settings = config::load_over(defaults, args.config.config.as_deref(), &overrides)
-        .map_err(|error| Failure::new(Status::Usage, error))?;
-    let watch = &mut settings.watch;
-    if !args.dir.is_empty() {
-        watch.folder.dirs.clone_from(&args.dir);
-    }
-    sources::lay_over(args, &mut watch.remote);
-    if let Some(state) = &args.state {
-        watch.state.clone_from(state);
-    }
-    watch.http.listen = args.listen.unwrap_or(watch.http.listen);
-    if let Some(format) = &args.format {
-        watch.sinks.stdout = Some(format.parse().map_err(Failure::usage)?);
-    }
-    if let Some(output) = &args.output {
-        watch.sinks.file = Some(output.clone());
-    }
-    Ok(settings)
 }
 
 /// Everything that runs.
@@ -124,7 +86,6 @@ struct Daemon {
     couriers: Vec<JoinHandle<()>>,
     sources: mpsc::Receiver<JoinSet<()>>,
     shared: Arc<Shared>,
-    commands: mpsc::Sender<Command>,
     stop: watch::Sender<bool>,
     reload: reload::Reload,
     grace: Duration,
@@ -133,14 +94,9 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(
-        args: &Args,
-        settings: config::Settings,
-        catalog: Arc<Catalog>,
-        runtime: &Runtime,
-    ) -> Result<Daemon, Failure> {
-        let reload = reload::Reload::new(args);
-        let config::Settings { context, engine, output, watch: watch_settings, aws, .. } = settings;
+    fn start(args: &Args, mut fresh: Fresh, runtime: &Runtime) -> Result<Daemon, Failure> {
+        let settings = std::mem::take(&mut fresh.settings);
+        let config::Settings { engine, output, watch: watch_settings, aws, .. } = settings;
         let (store, lock) = open_state(&watch_settings)?;
         let recipients = recipients(&watch_settings)?;
         let (stop, stopped) = watch::channel(false);
@@ -155,8 +111,10 @@ impl Daemon {
             ports.push(Port::new(source.name(), intake, Default::default()));
             feeds.push(feed);
         }
-        let shared = share(&catalog, &sources, &recipients, &watch_settings, budget, health)?;
+        let shared = share(&fresh.in_force.catalog, &sources, &recipients, &watch_settings, budget, health)?;
+        let mut door = None;
         if let Some(server) = runtime.block_on(http::bind(&watch_settings.http))? {
+            door = Some(server.door());
             let address = server.address().map_err(|error| Failure::new(Status::Usage, error))?;
             tracing::info!(%address, "http server listens");
             runtime.spawn(server.serve(shared.clone(), stopped.clone()));
@@ -171,10 +129,13 @@ impl Daemon {
         let min_severity = output.min_severity.unwrap_or(Severity::Informational);
         let post = Post::new(shared.clone(), min_severity, &state);
         let grace = watch_settings.shutdown_grace;
+        let (commands, orders) = mpsc::channel(4);
+        let on_change = watch_settings.reload_on_change;
+        let reloader = Reloader::new(args, &mut fresh, &shared, &commands, door, on_change);
+        let reload = reloader.start(runtime, stopped.clone());
         let work = Work {
             store,
-            catalog,
-            context,
+            set: fresh.in_force,
             engine,
             ports,
             feeds,
@@ -183,7 +144,6 @@ impl Daemon {
             shared: shared.clone(),
             settings: watch_settings,
         };
-        let (commands, orders) = mpsc::channel(4);
         let (tell, ending) = oneshot::channel();
         let (tasks, sources) = mpsc::channel(1);
         let handle = runtime.handle().clone();
@@ -191,7 +151,7 @@ impl Daemon {
         let engine = thread
             .spawn(move || drop(tell.send(work.run(&handle, orders, stopped, &tasks))))
             .map_err(|error| Failure::new(Status::Usage, error))?;
-        Ok(Daemon { engine, ending, couriers, sources, shared, commands, stop, reload, grace, _lock: lock })
+        Ok(Daemon { engine, ending, couriers, sources, shared, stop, reload, grace, _lock: lock })
     }
 
     /// Waits for signals and for the end.
@@ -250,7 +210,7 @@ impl Daemon {
                         return None;
                     }
                     signals::Signal::End => drop(self.stop.send_replace(true)),
-                    signals::Signal::Reload => self.reload.run(&self.shared, &self.commands),
+                    signals::Signal::Reload => self.reload.ask(),
                 },
                 _ = stopped.wait_for(|asked| *asked), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + self.grace + GRACE_MARGIN);
@@ -322,8 +282,7 @@ fn share(
 /// What the engine's thread begins with.
 struct Work {
     store: Store,
-    catalog: Arc<Catalog>,
-    context: Context,
+    set: InForce,
     engine: engine::Settings,
     ports: Vec<Port>,
     feeds: Vec<Feed>,
@@ -341,14 +300,15 @@ impl Work {
         mut stop: watch::Receiver<bool>,
         tasks: &mpsc::Sender<JoinSet<()>>,
     ) -> Result<Ending, Failure> {
-        let Work { store, catalog, context, engine, ports, feeds, sources, post, shared, settings } = self;
+        let Work { store, set, engine, ports, feeds, sources, post, shared, settings } = self;
         let found = recovery::load(&store)?;
         let (checkpoint, state) = found.map_or((Checkpoint::default(), None), |(c, state)| (c, Some(state)));
         let (slack, lateness) = (engine.fold.lateness.max(engine.fold.late_grace), engine.fold.lateness);
+        let InForce { catalog, context, hash: in_force, .. } = set;
         let hash = catalog.hash.clone();
         let engine = match state {
-            Some(state) => Engine::restore(catalog, Arc::new(context), engine, &state),
-            None => Engine::new(catalog, Arc::new(context), engine),
+            Some(state) => Engine::restore(catalog, context, engine, &state),
+            None => Engine::new(catalog, context, engine),
         };
         let engine = engine.map_err(|error| Failure::new(Status::Usage, error))?;
         let scribe = Scribe::start(store.clone()).map_err(|error| Failure::new(Status::Usage, error))?;
@@ -366,6 +326,7 @@ impl Work {
             scribe,
             dir: store.dir().to_owned(),
             catalog: hash,
+            in_force,
             pace: Pace::new(now),
             gauge: Gauge::new(now),
         };

@@ -72,8 +72,8 @@ pub(super) fn replay(
                 machine.publish(&step, None);
             }
             What::Catalog { hash } => {
-                if hash != machine.catalog {
-                    tracing::warn!(%hash, "other detectors were in force then than are now");
+                if hash != machine.in_force {
+                    tracing::warn!(%hash, "other detectors or settings were in force then than are now");
                 }
             }
         }

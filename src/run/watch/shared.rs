@@ -42,6 +42,7 @@ pub(super) struct Shared {
     health: Vec<(String, watch::Receiver<Health>)>,
     state_fault: Mutex<Option<String>>,
     status: Mutex<EngineStatus>,
+    reload: Mutex<Option<ReloadStatus>>,
     catalog: Mutex<Arc<Catalog>>,
 }
 
@@ -59,6 +60,20 @@ pub(super) struct EngineStatus {
     pub checkpoint_time: Option<String>,
     pub snapshot_bytes: u64,
     pub catalog: String,
+}
+
+/// What came of reading everything again.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ReloadStatus {
+    pub time: String,
+    /// Who wanted it.
+    pub why: &'static str,
+    /// Whether it took effect; otherwise what was before stays.
+    pub is_in_force: bool,
+    /// The hash of the set.
+    pub set: Option<String>,
+    /// Why it was refused.
+    pub faults: Vec<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -84,6 +99,7 @@ impl Shared {
             health,
             state_fault: Mutex::default(),
             status: Mutex::default(),
+            reload: Mutex::default(),
             catalog: Mutex::new(catalog),
         }
     }
@@ -112,6 +128,15 @@ impl Shared {
 
     pub(super) fn status(&self) -> EngineStatus {
         lock(&self.status).clone()
+    }
+
+    /// What came of reading everything again; `None`: it was never asked for.
+    pub(super) fn reload(&self) -> Option<ReloadStatus> {
+        lock(&self.reload).clone()
+    }
+
+    pub(super) fn set_reload(&self, status: ReloadStatus) {
+        *lock(&self.reload) = Some(status);
     }
 
     pub(super) fn catalog(&self) -> Arc<Catalog> {

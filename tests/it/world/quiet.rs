@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trailhound::alert::{Alert, Kind};
+use trailhound::alert::{Alert, Incident, Kind};
 use trailhound::engine::Engine;
 use trailhound::synth::{Form, Mark, Org, OrgPlan, Plant, Scenario};
 
-use super::{House, by_detector, feed, is_loud, settings};
+use super::{Heard, House, by_detector, feed, is_loud, settings};
 
 /// Days that are learned.
 const LEARNED: i64 = 14;
@@ -27,28 +27,44 @@ struct Found {
     loud: BTreeSet<String>,
     /// Those that only add to the risk.
     soft: BTreeSet<String>,
+    /// Where its incident stands in the week, by risk.
+    rank: Option<usize>,
 }
 
 /// Whether an alert is about what was planted.
 fn is_about(alert: &Alert, mark: &Mark) -> bool {
-    let within = alert.last_seen >= mark.start && alert.first_seen.0 <= mark.end.0 + 3_600;
     if mark.scenario == Scenario::B20Silence.name() {
-        // Silence is told when it has lasted.
-        return alert.account.as_deref() == Some(&mark.account)
-            && within
-            && alert.detector.name.contains("silen");
+        // The evidence of a silence is the record with which it began.
+        let within = alert.last_seen.0 >= mark.start.0 - 3_600 && alert.last_seen <= mark.end;
+        let is_silence = alert.detector.name.ends_with("-fell-silent");
+        return is_silence && within && alert.account.as_deref() == Some(&mark.account);
     }
-    let whose = alert.principal.id == mark.principal || alert.actor.id == mark.principal;
-    // Of what its victim does otherwise, nothing counts.
-    let rests_on = alert.evidence.iter().any(|e| mark.event_ids.contains(&e.event_id));
-    within && whose && rests_on
+    // Of what its victim does otherwise, nothing counts; what a stranger or a function does for it, does.
+    alert.evidence.iter().any(|e| mark.event_ids.contains(&e.event_id))
 }
 
-fn found(org: &Org, alerts: &[Alert]) -> Vec<Found> {
+/// Where those stand who were planted among the actors of the week, by the risk of their incidents: 1 for the first.
+fn rank_of(mark: &Mark, heard: &Heard) -> Option<usize> {
+    let alerts: BTreeSet<&str> =
+        (heard.alerts.iter()).filter(|alert| is_about(alert, mark)).map(|alert| alert.id.as_str()).collect();
+    let mut ranked: Vec<&Incident> = heard.incidents.values().collect();
+    ranked.sort_by(|a, b| b.risk.peak.total_cmp(&a.risk.peak).then_with(|| a.id.cmp(&b.id)));
+    let is_it = |incident: &&Incident| incident.alerts.iter().any(|id| alerts.contains(id.as_str()));
+    ranked.iter().position(is_it).map(|at| at + 1)
+}
+
+/// An incident in a line.
+fn told(incident: &Incident) -> String {
+    let (actor, risk) = (&incident.actor, incident.risk.peak);
+    format!("{} {risk:.0} {} {}: {:?}", incident.time, incident.severity, actor.id, incident.detectors)
+}
+
+fn found(org: &Org, heard: &Heard) -> Vec<Found> {
     let marks = org.marks().iter();
     let of = |mark: &Mark| {
-        let mut found = Found { mark: mark.clone(), loud: BTreeSet::new(), soft: BTreeSet::new() };
-        for alert in alerts.iter().filter(|alert| alert.kind == Kind::Alert && is_about(alert, mark)) {
+        let rank = rank_of(mark, heard);
+        let mut found = Found { mark: mark.clone(), loud: BTreeSet::new(), soft: BTreeSet::new(), rank };
+        for alert in heard.alerts.iter().filter(|alert| alert.kind == Kind::Alert && is_about(alert, mark)) {
             let into = if is_loud(alert) { &mut found.loud } else { &mut found.soft };
             into.insert(alert.detector.name.clone());
         }
@@ -76,9 +92,9 @@ fn plant(seed: u64, principals: usize, plants: &[Plant], a_week: usize) -> Vec<F
         } else {
             Engine::restore(house.catalog.clone(), house.context.clone(), settings(), &learned).unwrap()
         };
-        let mut alerts = feed(&mut engine, &mut org.files_between(LEARNED, org.n_days()));
-        alerts.extend(engine.finish().alerts);
-        all.extend(found(&org, &alerts));
+        let mut heard = feed(&mut engine, &mut org.files_between(LEARNED, org.n_days()));
+        heard.add(engine.finish());
+        all.extend(found(&org, &heard));
     }
     all
 }
@@ -90,7 +106,8 @@ struct Noise {
     /// Loud alerts by week, from the first that is judged.
     weeks: BTreeMap<i64, u64>,
     n_loud: u64,
-    n_incidents: u64,
+    /// One line each, the gravest first.
+    incidents: Vec<String>,
     by_detector: Vec<(String, u64)>,
     soft: Vec<(String, u64)>,
 }
@@ -101,10 +118,12 @@ impl Noise {
         let mut engine = House::of(&org).engine();
         feed(&mut engine, &mut org.files_between(0, LEARNED));
         let before = engine.tally().records.read;
-        let mut alerts = feed(&mut engine, &mut org.files_between(LEARNED, org.n_days()));
-        alerts.extend(engine.finish().alerts);
+        let mut heard = feed(&mut engine, &mut org.files_between(LEARNED, org.n_days()));
+        heard.add(engine.finish());
         let since = org.plan().start.0 + LEARNED * 86_400;
+        let Heard { mut alerts, mut incidents } = heard;
         alerts.retain(|alert| alert.first_seen.0 >= since);
+        incidents.retain(|_, incident| incident.last_seen.0 >= since);
         let loud = || alerts.iter().filter(|a| is_loud(a) && a.kind == Kind::Alert);
         if number("DETAILS", 0) > 0 {
             for a in loud() {
@@ -125,7 +144,7 @@ impl Noise {
             n_principals: org.n_principals() as u64,
             weeks: by_week,
             n_loud: loud().count() as u64,
-            n_incidents: alerts.iter().filter(|a| a.kind == Kind::Incident).count() as u64,
+            incidents: incidents.values().map(told).collect(),
             by_detector: by_detector(loud(), |_| 1),
             soft: by_detector(alerts.iter().filter(|a| !is_loud(a) && a.kind == Kind::Alert), |_| 1),
         }
@@ -141,8 +160,9 @@ fn the_world_is_hard_to_be_quiet_in() {
     for seed in 1..=3 {
         let org = Org::new(plan(seed, 150, 1));
         let mut engine = House::bare().engine();
-        let mut alerts = feed(&mut engine, &mut org.files());
-        alerts.extend(engine.finish().alerts);
+        let mut heard = feed(&mut engine, &mut org.files());
+        heard.add(engine.finish());
+        let alerts = heard.alerts;
         let loud = || alerts.iter().filter(|alert| is_loud(alert));
         // Matches, not alerts: nothing is grouped, learned or suppressed.
         let matches: u64 = loud().map(|alert| alert.count).sum();
@@ -161,8 +181,7 @@ fn number(name: &str, or: usize) -> usize {
 }
 
 /// Scenarios that no detector finds in their fast form yet.
-const UNFOUND: [&str; 5] =
-    ["b09-foreign-caller", "b16-entry-point", "b19-exfiltration", "b20-silence", "c5-passed-role"];
+const UNFOUND: [&str; 1] = ["b16-entry-point"];
 
 /// Three seeds, all of them told. Bars hold over all together: a small world has few records, and one alert is much.
 #[test]
@@ -205,9 +224,12 @@ fn how_quiet_and_how_sharp() {
             noise.n_records,
             noise.n_loud,
             noise.a_million(),
-            noise.n_incidents,
+            noise.incidents.len(),
             noise.weeks
         );
+        for incident in &noise.incidents {
+            eprintln!("    {incident}");
+        }
         for (name, n) in &noise.by_detector {
             eprintln!("  {n:6} {name}");
         }
@@ -217,10 +239,15 @@ fn how_quiet_and_how_sharp() {
         }
         let found = plant(seed, principals, &Plant::all(), number("A_WEEK", A_WEEK));
         let n_loud = found.iter().filter(|f| !f.loud.is_empty()).count();
-        eprintln!("  {n_loud} of {} scenarios found", found.len());
+        let n_top = found.iter().filter(|f| f.rank.is_some_and(|rank| rank <= A_WEEK)).count();
+        eprintln!("  {n_loud} of {} scenarios found, {n_top} among the first {A_WEEK} by risk", found.len());
         for f in found {
             let how = if f.loud.is_empty() { "MISSED" } else { "found" };
-            eprintln!("  {how:6} {:24} {:4} {:?} / {:?}", f.mark.scenario, f.mark.form, f.loud, f.soft);
+            let rank = f.rank.map_or("-".to_owned(), |rank| rank.to_string());
+            eprintln!(
+                "  {how:6} {rank:>2} {:24} {:4} {:?} / {:?}",
+                f.mark.scenario, f.mark.form, f.loud, f.soft
+            );
         }
     }
 }

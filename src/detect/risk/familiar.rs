@@ -1,0 +1,82 @@
+//! What an actor is known for: a detector that spoke of them on earlier days says less each time.
+//!
+//! A pipeline that deploys functions, an engineer on call who reads the user data of hosts: what a detector says of them is
+//! true again and again, and is their work. So each earlier day on which it spoke of them halves what it adds to their risk.
+//! Its alerts are what they are.
+
+use crate::detect::bounded::Limit;
+use crate::hash;
+use crate::time::{Span, Timestamp};
+
+const DAY: i64 = 86_400;
+/// After so long without it, it is news again: what a quarterly task does is not new each time.
+pub const FAMILIAR_FOR: Span = Span(90 * DAY);
+/// So many halvings at most: what is known is not nothing.
+pub const HALVINGS_MAX: u8 = 4;
+/// What one weighs, in bytes.
+pub const WEIGHT: usize = 64;
+
+/// One detector on one actor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Familiar {
+    /// On how many days it spoke of them.
+    pub days: u8,
+    /// The last of these, in days since 1970.
+    pub last: i64,
+}
+
+impl Familiar {
+    /// Takes note that the detector speaks in a turn; returns on how many earlier days it did, at most [`HALVINGS_MAX`].
+    pub fn see(&mut self, turn: Timestamp) -> u8 {
+        let day = turn.0.div_euclid(DAY);
+        let earlier = if day > self.last || self.days == 0 { self.days } else { self.days - 1 };
+        if day > self.last || self.days == 0 {
+            // One more than counts, as the day itself is among them.
+            self.days = (self.days + 1).min(HALVINGS_MAX + 1);
+            self.last = day;
+        }
+        earlier.min(HALVINGS_MAX)
+    }
+
+    /// Makes what was saved fit to be worked with, whatever it is.
+    #[must_use]
+    pub fn made_sound(self) -> Familiar {
+        Familiar { days: self.days.min(HALVINGS_MAX + 1), ..self }
+    }
+}
+
+/// How much of it is kept, of how many actors are: some detectors of each.
+pub fn limit(actors: Limit) -> Limit {
+    Limit { entries: actors.entries.saturating_mul(8), ..actors }
+}
+
+/// Under which key it is kept, of an actor's key and the name of a detector.
+pub fn key_of(actor: u128, detector: &str) -> u128 {
+    hash::stable128_of(&["familiar", &hash::id_text(actor), detector])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_earlier_day_counts_once_whatever_comes_in_it() {
+        let mut familiar = Familiar::default();
+        let at = |day: i64, second: i64| Timestamp(day * DAY + second);
+        for (day, second, earlier) in [
+            (7, 5, 0),
+            (7, 9, 0),
+            (8, 0, 1),
+            (8, 1, 1),
+            (20, 0, 2),
+            (21, 0, 3),
+            (22, 0, 4),
+            (23, 0, 4),
+            (23, 1, 4),
+        ] {
+            assert_eq!(familiar.see(at(day, second)), earlier, "day {day}");
+        }
+        let mut before_1970 = Familiar::default();
+        assert_eq!((before_1970.see(at(-3, 0)), before_1970.see(at(-2, 0))), (0, 1));
+    }
+}
