@@ -96,6 +96,9 @@ pub struct Replay {
     /// Write what was not understood to this file: object, offset, length, reason, excerpt
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub rejects: Option<PathBuf>,
+    /// Write what the run came to as metrics to this file, for node-exporter's textfile collector
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub metrics_file: Option<PathBuf>,
     /// No text summary, no progress, no warnings; errors are still told
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,

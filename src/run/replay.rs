@@ -195,6 +195,12 @@ impl Run {
         if fail_on.is_some_and(|level| summary.alerts.worst() >= Some(level)) {
             status = status.and(Status::Alerts);
         }
+        if let Some(path) = &args.metrics_file
+            && let Err(error) = summary.write_metrics(path, console::now(), status.code())
+        {
+            status = status.and(Status::Output);
+            console::say(&format!("error: {}", SinkError::new(&Target::File(path.clone()), error)));
+        }
         Ok(status)
     }
 }
@@ -321,7 +327,9 @@ fn start(
 
 /// An output that is one of the inputs would destroy it before it is read.
 fn refuse_overwriting(plan: &Plan, args: &Replay) -> Result<(), Failure> {
-    for (flag, path) in [("--output", &args.output), ("--rejects", &args.rejects)] {
+    let outputs =
+        [("--output", &args.output), ("--rejects", &args.rejects), ("--metrics-file", &args.metrics_file)];
+    for (flag, path) in outputs {
         if let Some(item) = path.as_deref().and_then(|path| plan.reads(path)) {
             return Err(Failure::usage(format!(
                 "{flag} would overwrite the input {}",

@@ -4,6 +4,7 @@
 //! are stable and documented in the README; a test holds the two together.
 
 mod text;
+mod textfile;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};

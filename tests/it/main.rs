@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod correlations;
 mod decode;
+mod deploy;
 mod engine;
 mod engine_memory;
 mod engine_state;

@@ -5,6 +5,8 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod delivery;
+#[cfg(unix)]
+mod deploy;
 mod folder;
 mod http;
 mod recovery;

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 pub(super) use self::checkpoint::Pace;
+use super::notify::Notify;
 use super::port::{self, Batch, Port};
 use super::post::Post;
 use super::recovery;
@@ -71,6 +72,7 @@ pub(super) struct Machine {
     pub pace: Pace,
     pub silence: Silence,
     pub gauge: Gauge,
+    pub notify: Notify,
 }
 
 /// When memories were looked at last.
@@ -114,6 +116,7 @@ impl Machine {
     ) -> Ending {
         self.shared.enter(Phase::Running);
         self.publish_status();
+        self.notify.ready();
         loop {
             let waited = Instant::now();
             match runtime.block_on(self.wait(commands, stop)) {
@@ -131,6 +134,7 @@ impl Machine {
                 self.begin_checkpoint();
             }
             self.look();
+            self.notify.live();
             self.publish_status();
         }
     }
@@ -157,6 +161,7 @@ impl Machine {
         let due = self.pace.retry.map_or(self.pace.last + self.settings.checkpoint, |(at, _)| at);
         let next = if self.pace.is_writing { now + TICK } else { due.min(now + TICK) };
         let next = if self.gauge.is_due { next.min(self.gauge.next) } else { next };
+        let next = self.notify.next().map_or(next, |alive| next.min(alive));
         next.max(now + Duration::from_millis(10))
     }
 
@@ -308,6 +313,7 @@ impl Machine {
     /// Finishes what was handed over, lets alerts be delivered, and saves everything.
     fn end(mut self, runtime: &Handle) -> Ending {
         self.shared.enter(Phase::Stopping);
+        self.notify.stopping();
         let begun = Instant::now();
         let grace = self.settings.shutdown_grace;
         tracing::info!(grace_seconds = grace.as_secs(), "stopping");

@@ -14,6 +14,7 @@ mod courier;
 pub(super) mod http;
 mod logging;
 mod machine;
+mod notify;
 mod port;
 mod post;
 mod recovery;
@@ -329,6 +330,7 @@ impl Work {
             in_force,
             pace: Pace::new(now),
             gauge: Gauge::new(now),
+            notify: notify::Notify::from_environment(),
         };
         machine.resume(checkpoint);
         let n_objects = recovery::replay(&mut machine, &sources, runtime)?;
