@@ -86,6 +86,8 @@ pub struct Evictions {
     pub groups: u64,
     /// Actors whose risk was forgotten.
     pub actors: u64,
+    /// What actors were known for.
+    pub familiar: u64,
     /// Incidents that closed before their time.
     pub incidents: u64,
     /// Alerts that their incidents no longer list.
@@ -243,6 +245,7 @@ impl Fold {
             waiting: before.waiting + self.windows.passed_over(),
             groups: before.groups + self.quiet.evicted(),
             actors: before.actors + let_go.suspects,
+            familiar: before.familiar + let_go.familiar,
             incidents: before.incidents + let_go.incidents,
             members: before.members + let_go.members,
         }

@@ -6,6 +6,7 @@ use super::fold::Fold;
 use crate::alert::Severity;
 use crate::detect::bounded::{Limit, Size};
 use crate::detect::link::LinkTable;
+use crate::detect::risk::familiar;
 use crate::detect::window::Room;
 
 /// What [`super::duplicates`] says that an entry takes.
@@ -16,7 +17,7 @@ const DUPLICATE_BYTES: usize = 16;
 pub const RISK_BANDS: [(&str, f64); 3] = [("50", 50.0), ("100", 100.0), ("200", 200.0)];
 
 /// The names of the memories, as in [`Holdings::memories`].
-pub const MEMORIES: [&str; 13] = [
+pub const MEMORIES: [&str; 14] = [
     "held",
     "duplicates",
     "links",
@@ -29,6 +30,7 @@ pub const MEMORIES: [&str; 13] = [
     "sleepers",
     "groups",
     "actors",
+    "familiar",
     "incidents",
 ];
 
@@ -52,6 +54,7 @@ impl Fold {
         let room = |room| self.windows.size(room);
         let (links, late_links) = self.links.sizes();
         let (links_max, late_links_max) = LinkTable::sizes_max(bounds.links);
+        let (actors, familiar) = self.incidents.sizes();
         let counted = |entries: usize, bytes_each: usize| Size { entries, bytes: entries * bytes_each };
         let sizes = [
             (self.sequencer.size(), most(bounds.held)),
@@ -65,7 +68,8 @@ impl Fold {
             (self.profiles.size(), most(bounds.profiles)),
             (room(Room::Sleepers), most(bounds.sleepers)),
             (self.quiet.size(), most(bounds.groups)),
-            (self.incidents.size(), most(bounds.actors)),
+            (actors, most(bounds.actors)),
+            (familiar, most(familiar::limit(bounds.actors))),
             (counted(self.incidents.n_open(), 0), counted(bounds.incidents, 0)),
         ];
         let mut memories = MEMORIES.map(|name| (name, Size::default(), Size::default()));

@@ -48,8 +48,10 @@ impl Notice {
 /// How often the round of risk had to let go of something because it was full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LetGo {
-    /// Actors whose risk was forgotten, or something that they are known for.
+    /// Actors whose risk was forgotten.
     pub suspects: u64,
+    /// What actors were known for.
+    pub familiar: u64,
     /// Incidents that closed before their time.
     pub incidents: u64,
     /// Alerts that incidents no longer list.
@@ -159,9 +161,9 @@ impl Incidents {
         }
     }
 
-    /// How much the actors with risk hold.
-    pub fn size(&self) -> Size {
-        self.suspects.size()
+    /// How much the actors with risk hold, and what actors are known for.
+    pub fn sizes(&self) -> (Size, Size) {
+        (self.suspects.size(), self.familiar.size())
     }
 
     /// How grave the open incidents are.
@@ -275,7 +277,7 @@ impl Incidents {
 
     fn shed_familiar(&mut self) {
         while self.familiar.overflow().is_some() {
-            self.let_go.suspects += 1;
+            self.let_go.familiar += 1;
         }
     }
 

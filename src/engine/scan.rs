@@ -63,13 +63,18 @@ impl Scanner {
     /// Puts another catalogue in force for the objects that follow.
     pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
         self.lens.catalog = catalog;
-        // What they remember is of the rules that were.
-        self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        self.forget();
     }
 
     /// Takes what the operator says of their world now.
     pub fn swap_context(&mut self, context: Arc<Context>) {
         self.lens.context = context;
+        self.forget();
+    }
+
+    /// What workers remember of records is what the rules and the operator said then.
+    fn forget(&mut self) {
+        self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Scans objects on the current rayon pool; the result is in the order of the input.

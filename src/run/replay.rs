@@ -219,6 +219,7 @@ fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
         waiting,
         groups,
         actors,
+        familiar,
         incidents,
         members,
     } = engine.evictions();
@@ -234,6 +235,7 @@ fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
         ("findings that lacked something, beyond 16 under one key", waiting),
         ("open alerts (groups_max)", groups),
         ("actors' risk (actors_max)", actors),
+        ("detectors that actors are known for (actors_max)", familiar),
         ("open incidents (incidents_max)", incidents),
         ("alerts that their incidents no longer list, beyond 100 of one", members),
     ]

@@ -312,7 +312,7 @@ pub(crate) fn texts(node: Option<&Node>, faults: &mut Faults) -> Vec<(String, Pl
                 faults.error(item.place, message, "leave one out");
             }
             Some(text) => out.push((text.to_owned(), item.place)),
-            None => faults.error(item.place, "the name of a field must be text", "write one"),
+            None => faults.error(item.place, "what is listed here must be text", "write it in quotes"),
         }
     }
     out

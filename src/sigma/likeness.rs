@@ -11,7 +11,7 @@ use super::rule_set::AtAGlance;
 use crate::record::Column;
 use crate::record::skim::{IdentityKey, Skim};
 
-/// How many answers are remembered; a newcomer takes the place of whoever has its slot. 1.5 MiB a thread.
+/// How many answers are remembered; a newcomer takes the place of whoever has its slot. 1 MiB a thread.
 const SLOTS: usize = 1 << 16;
 /// How many different answers.
 const ANSWERS_MAX: usize = 1024;

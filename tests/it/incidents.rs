@@ -295,6 +295,13 @@ fn too_many_incidents_close_early_and_are_counted() {
     let mut fold = Fold::new(catalog(), settings);
     feed(&mut fold, singles(&calls), 1);
     assert_eq!((fold.evictions().actors, fold.open_incidents().len()), (2, 2));
+
+    // What actors are known for has room of its own, eight times as much.
+    let calls: Vec<Call> = (0..12).map(|i| by(i, 1_000 * i64::from(i), i, CRITICAL)).collect();
+    settings.bounds.actors = Limit { entries: 1, bytes: 1 << 20 };
+    let mut fold = Fold::new(catalog(), settings);
+    feed(&mut fold, singles(&calls), 1);
+    assert_eq!((fold.evictions().actors, fold.evictions().familiar), (11, 4));
 }
 
 #[test]

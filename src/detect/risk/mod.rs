@@ -1,10 +1,10 @@
 //! Risk: what the alerts about one actor come to.
 //!
 //! Each alert adds points by its level and by what it touches. Points fade with time; repeats of one detector add less
-//! and less, within a day and from day to day, since a noisy rule would flood a plain sum; several tactics add more than one, since that is what an
-//! intrusion looks like and a noisy rule does not.
+//! and less, within a day and from day to day, since a noisy rule would flood a plain sum; several tactics add more than
+//! one, since that is what an intrusion looks like and a noisy rule does not.
 //!
-//! The numbers are those of Splunk's risk-based alerting and Elastic's risk score, adapted; each is a setting.
+//! The numbers are those of Splunk's risk-based alerting and Elastic's risk score, adapted; most are settings.
 
 mod fade;
 pub mod familiar;

@@ -82,13 +82,13 @@ impl ValueHabit {
     ) -> Option<Decision> {
         self.renew(sight.time, asked.timespan);
         let judged = self.judge(sight, learning, asked.timespan);
+        let is_expected = || asked.expected.iter().any(|value| *value == sight.text);
         let decision = match (judged.is_new, judged.is_settled) {
             (true, true) if !self.is_spread && asked.condition.holds(judged.bits) => {
-                let is_told =
-                    self.is_narrow(sight, asked) && !asked.expected.iter().any(|v| *v == sight.text);
+                let is_told = self.is_narrow(sight, asked) && !is_expected();
                 is_told.then(|| self.decision(sight, judged.bits, asked.timespan))
             }
-            (true, false) if !self.is_spread && !asked.expected.iter().any(|v| *v == sight.text) => {
+            (true, false) if !self.is_spread && !is_expected() => {
                 peers.cloned().map(|decision| decision.of_peers(self.n))
             }
             _ => None,

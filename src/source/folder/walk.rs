@@ -157,10 +157,10 @@ fn read(event: Event) -> Vec<Notice> {
 /// Whether a path lies in one of the folders: state must not be kept among what is read.
 pub fn is_within(path: &Path, dirs: &[PathBuf]) -> bool {
     let whole = |path: &Path| {
-        // What does not exist yet lies where its parent does.
+        // What does not exist yet lies below that of its parents which does.
         let known = path.ancestors().find_map(|above| {
-            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-            fs::canonicalize(above).ok()
+            let there = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            Some(fs::canonicalize(there).ok()?.join(path.strip_prefix(above).ok()?))
         });
         known.unwrap_or_else(|| path.to_owned())
     };

@@ -102,7 +102,7 @@ impl Engine {
 type Count = fn(&Evictions) -> u64;
 
 /// The memories, as `memory` of `trailhound_evictions_total`.
-const EVICTIONS: [(&str, Count); 13] = [
+const EVICTIONS: [(&str, Count); 14] = [
     ("duplicates", |e| e.duplicates),
     ("links", |e| e.links),
     ("late_links", |e| e.late_links),
@@ -114,6 +114,7 @@ const EVICTIONS: [(&str, Count); 13] = [
     ("waiting", |e| e.waiting),
     ("groups", |e| e.groups),
     ("actors", |e| e.actors),
+    ("familiar", |e| e.familiar),
     ("incidents", |e| e.incidents),
     ("members", |e| e.members),
 ];

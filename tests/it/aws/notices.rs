@@ -156,7 +156,7 @@ proptest! {
             2 => sns(&s3_event("ObjectCreated:Put", KEY).to_string()).to_string(),
             _ => json!({"s3Bucket": "trail", "s3ObjectKey": [KEY]}).to_string(),
         };
-        let cut = cut.min(body.len());
+        let cut = body.floor_char_boundary(cut);
         let notice = read(&body[..cut]);
         if cut < body.len() {
             prop_assert!(matches!(notice, Notice::Unknown(_)), "{notice:?}");

@@ -216,3 +216,22 @@ fn everything_that_is_wrong_is_told_at_once_with_its_place_and_a_remedy() {
     // What is sound is still shown.
     assert!(stdout(&output).contains("journal_bytes = \"256MiB\""), "{}", stdout(&output));
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_one_fault_and_holds_only_what_is_below_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |arguments: &[&str]| {
+        let output = trailhound().args(["config", "check"]).args(arguments).current_dir(dir.path()).output();
+        stderr(&output.unwrap())
+    };
+    let faults = check(&["--dir", "absent", "--state", "state"]);
+    assert!(faults.contains("absent is not a directory"), "{faults}");
+    assert!(!faults.contains("would lie among what is watched"), "{faults}");
+    for state in ["absent/state", "absent/below/state"] {
+        let faults = check(&["--dir", "absent", "--state", state]);
+        assert!(faults.contains("would lie among what is watched"), "{faults}");
+    }
+    std::fs::create_dir(dir.path().join("there")).unwrap();
+    let faults = check(&["--dir", "there", "--state", "there/below/state"]);
+    assert!(faults.contains("would lie among what is watched"), "{faults}");
+}
