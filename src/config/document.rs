@@ -451,7 +451,7 @@ fn kind(value: &Spanned<DeValue<'_>>) -> String {
 }
 
 /// Reads `4096`, `64KiB`, `16MiB` or `4GiB`.
-fn byte_size(text: &str) -> Option<u64> {
+pub(super) fn byte_size(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let unit = match text[digits..].trim() {

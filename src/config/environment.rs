@@ -16,11 +16,12 @@ pub const PREFIX: &str = "TRAILHOUND_";
 pub(super) const DOCUMENT: &str = "the environment";
 
 /// Settings whose variable is shorter than the rule has it.
-const SHORT: [(&str, &str); 7] = [
+const SHORT: [(&str, &str); 8] = [
     ("watch.state", "TRAILHOUND_STATE"),
     ("http.listen", "TRAILHOUND_LISTEN"),
     ("engine.lateness", "TRAILHOUND_LATENESS"),
     ("engine.threads", "TRAILHOUND_THREADS"),
+    ("engine.state_budget", "TRAILHOUND_STATE_BUDGET"),
     ("output.min_severity", "TRAILHOUND_MIN_SEVERITY"),
     ("output.fail_on", "TRAILHOUND_FAIL_ON"),
     ("quiet.suppressions", "TRAILHOUND_SUPPRESSIONS"),

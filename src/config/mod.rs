@@ -22,7 +22,7 @@ use document::Section;
 pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
 pub use inventory::Notes;
-use inventory::Value;
+use inventory::{Kind, Origin, Value};
 pub use known::DEFAULT_REGIONS;
 pub use quiet::suppressions;
 pub use watch::WatchOverrides;
@@ -31,6 +31,7 @@ use crate::alert::Severity;
 use crate::decode::Limits;
 use crate::detect::bounded::Limit;
 use crate::detect::policy::ModeSetting;
+use crate::engine::budget::{BUDGET_MIN, Memory};
 use crate::engine::{self, Bounds};
 use crate::record::context::Context;
 use crate::sink::Format;
@@ -76,6 +77,8 @@ pub struct Overrides {
     pub lateness: Option<Span>,
     /// `--threads`.
     pub threads: Option<usize>,
+    /// `--state-budget`.
+    pub state_budget: Option<usize>,
     /// `--format`.
     pub format: Option<Format>,
     /// `--min-severity`.
@@ -122,6 +125,7 @@ pub fn survey(defaults: Settings, file: Option<&Path>, overrides: &Overrides) ->
     read(&mut settings, &text, Path::new(environment::DOCUMENT), &mut notes);
     environment::by_variable(&mut notes, &variables);
     overrides.lay_over(&mut settings, &mut notes);
+    lay_out(&mut settings, &mut notes);
     check(&settings, &mut notes);
     (settings, notes)
 }
@@ -132,6 +136,7 @@ pub fn from_text(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     let mut notes = Notes::default();
     known::defaults(&mut settings.context);
     read(&mut settings, text, path, &mut notes);
+    lay_out(&mut settings, &mut notes);
     check(&settings, &mut notes);
     if notes.faults.is_empty() { Ok(settings) } else { Err(ConfigError::new(notes.faults)) }
 }
@@ -153,6 +158,42 @@ fn read(settings: &mut Settings, text: &str, path: &Path, notes: &mut Notes) {
     watch::read_sinks(root.section("sinks"), &mut settings.watch.sinks);
     aws::read(root.section("aws"), &mut settings.aws);
     root.finish();
+}
+
+/// Reads a budget of the state, as a flag has it.
+pub fn state_budget(text: &str) -> Result<usize, String> {
+    let bytes = document::byte_size(text).and_then(|bytes| usize::try_from(bytes).ok());
+    bytes
+        .filter(|bytes| *bytes >= BUDGET_MIN)
+        .ok_or_else(|| "write a size of at least 16MiB, as 1GiB".to_owned())
+}
+
+/// Divides the budget of the state among memories, those that nobody has set.
+fn lay_out(settings: &mut Settings, notes: &mut Notes) {
+    let fold = &mut settings.engine.fold;
+    let is_set = |memory: Memory, notes: &Notes| {
+        let entry = notes.entry(&format!("engine.{}_bytes", memory.name()));
+        entry.is_some_and(|entry| !matches!(entry.origin, Origin::Default))
+    };
+    for memory in Memory::ALL {
+        let set = memory.bytes_in(&fold.bounds).filter(|_| is_set(memory, notes));
+        fold.budget.written[memory as usize] = set;
+    }
+    if !fold.budget.is_enough() {
+        let set = Memory::ALL.into_iter().filter(|memory| is_set(*memory, notes));
+        let names: Vec<String> = set.map(|memory| format!("{}_bytes", memory.name())).collect();
+        let first = names.first().map_or("state_budget", String::as_str);
+        return notes.fault_about(
+            &format!("engine.{first}"),
+            format!("{} leave nothing of state_budget for other memories", names.join(", ")),
+            "raise state_budget, or lower them until a sixteenth of it is left",
+        );
+    }
+    fold.budget.lay_out(&mut fold.bounds);
+    for memory in Memory::ALL.into_iter().filter(|memory| !matches!(memory, Memory::Duplicates)) {
+        let bytes = Value::size(fold.budget.of(memory) as u64);
+        notes.tell("engine", &format!("{}_bytes", memory.name()), Kind::Size, bytes);
+    }
 }
 
 /// What makes no sense together, whoever said it.
@@ -184,18 +225,21 @@ fn read_engine(section: Option<Section<'_>>, engine: &mut engine::Settings) {
         roles,
         windows,
         habits,
+        peers,
         profiles,
         sleepers,
         groups,
         actors,
         incidents,
     } = &mut engine.fold.bounds;
+    section.set_bytes("state_budget", BUDGET_MIN as u64, &mut engine.fold.budget.bytes);
     section.set_at_least("duplicates_max", 1, duplicates);
     limit(&mut section, "pending_max", "pending_bytes", held);
     limit(&mut section, "links_max", "links_bytes", links);
     limit(&mut section, "roles_max", "roles_bytes", roles);
     limit(&mut section, "windows_max", "windows_bytes", windows);
     limit(&mut section, "habits_max", "habits_bytes", habits);
+    limit(&mut section, "peers_max", "peers_bytes", peers);
     limit(&mut section, "profiles_max", "profiles_bytes", profiles);
     limit(&mut section, "sleepers_max", "sleepers_bytes", sleepers);
     limit(&mut section, "groups_max", "groups_bytes", groups);
@@ -230,6 +274,10 @@ impl Overrides {
         if let Some(threads) = threads {
             settings.engine.threads = *threads;
             notes.flag("engine.threads", "--threads", Value::Raw(threads.to_string()));
+        }
+        if let Some(bytes) = self.state_budget {
+            settings.engine.fold.budget.bytes = bytes;
+            notes.flag("engine.state_budget", "--state-budget", Value::size(bytes as u64));
         }
         if let Some(format) = format {
             settings.output.format = Some(*format);

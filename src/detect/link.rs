@@ -38,8 +38,8 @@ pub const EXPIRY: Span = Span(36 * 3_600);
 /// The most hops that a chain shows; of a longer one the first and the last are kept.
 pub const CHAIN_MAX: usize = 8;
 
-/// What waits for a link, and keys that do not expire, may each take this part of the table's room.
-const SIDE_SHARE: usize = 4;
+/// What waits for a link, and keys that do not expire, may each take this part of the room.
+const SIDE_SHARE: usize = 6;
 
 /// What a credential that was handed out leads back to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,14 +104,18 @@ impl LinkTable {
     pub fn sizes_max(limit: Limit) -> (Size, Size) {
         let side = limit.divided(SIDE_SHARE);
         let size = |limit: Limit| Size { entries: limit.entries, bytes: limit.bytes };
-        ([size(limit), size(side)].into_iter().sum(), size(side))
+        let most = size(limit);
+        let first = Size { entries: most.entries - side.entries, bytes: most.bytes - side.bytes };
+        (first, size(side))
     }
 
     /// An empty table.
     pub fn new(limit: Limit) -> LinkTable {
         let side = limit.divided(SIDE_SHARE);
+        let (entries, bytes) =
+            (limit.entries.saturating_sub(2 * side.entries), limit.bytes.saturating_sub(2 * side.bytes));
         LinkTable {
-            links: Bounded::new(limit),
+            links: Bounded::new(Limit { entries: entries.max(1), bytes: bytes.max(1) }),
             made_keys: Bounded::new(side),
             waiting: WaitingRoom::new(side),
             evicted: 0,

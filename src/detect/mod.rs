@@ -11,6 +11,7 @@ pub mod light;
 pub mod link;
 pub mod load;
 pub mod names;
+pub mod packing;
 pub mod policy;
 pub mod profile;
 pub mod risk;

@@ -294,15 +294,23 @@ impl Duplicates {
 
     /// What is within reach, to save: (identity, content, stamp), ascending; and the floor.
     pub fn save(&self) -> (u32, Vec<(u64, u32, u32)>) {
-        let live = self.table.iter().filter(|e| e.minute() >= self.floor);
-        let mut entries: Vec<_> = live.map(|e| (e.identity, e.content, e.stamp)).collect();
+        let (floor, mut entries) = self.live();
         entries.sort_unstable();
+        (floor, entries)
+    }
+
+    /// The same in no order.
+    pub fn live(&self) -> (u32, Vec<(u64, u32, u32)>) {
+        let live = self.table.iter().filter(|e| e.minute() >= self.floor);
+        let mut entries = Vec::with_capacity(self.table.len());
+        entries.extend(live.map(|e| (e.identity, e.content, e.stamp)));
         (self.floor, entries)
     }
 
     /// Takes over what was saved.
     pub fn learn(&mut self, floor: u32, entries: Vec<(u64, u32, u32)>) {
         self.raise_floor(floor);
+        self.table.reserve(entries.len().min(self.entries_max), Entry::hash);
         for (identity, content, stamp) in entries {
             let entry = Entry { identity, content, stamp };
             if entry.minute() < self.floor {

@@ -76,6 +76,10 @@ pub struct Evictions {
     pub windows: u64,
     /// Habits that were forgotten.
     pub habits: u64,
+    /// Habits of peers that were forgotten.
+    pub peers: u64,
+    /// Profiles that were forgotten.
+    pub profiles: u64,
     /// Those who were last seen longest ago.
     pub sleepers: u64,
     /// Values that left a habit which held too many.
@@ -194,8 +198,7 @@ impl Fold {
 
     /// Takes another catalogue and counts risk otherwise, for what follows.
     pub fn swap(&mut self, catalog: Arc<Catalog>, risk: RiskSettings) {
-        let saved = super::saved::Saved::of(self);
-        let mut fold = saved.into_fold(catalog, FoldSettings { risk, ..self.settings });
+        let mut fold = self.under(catalog, FoldSettings { risk, ..self.settings });
         fold.tally = self.tally.clone();
         fold.evicted_before = self.evictions();
         fold.tally.records.pending = fold.sequencer.n_held() as u64;
@@ -239,7 +242,9 @@ impl Fold {
             late_links: before.late_links + self.links.given_up(),
             roles: before.roles + self.names.evicted,
             windows: before.windows + evicted(Room::Windows),
-            habits: before.habits + evicted(Room::Habits) + evicted(Room::Peers) + self.profiles.evicted(),
+            habits: before.habits + evicted(Room::Habits),
+            peers: before.peers + evicted(Room::Peers),
+            profiles: before.profiles + self.profiles.evicted(),
             sleepers: before.sleepers + evicted(Room::Sleepers),
             values: before.values + self.windows.pushed_out() + self.profiles.pushed_out(),
             waiting: before.waiting + self.windows.passed_over(),

@@ -55,6 +55,7 @@ impl Fold {
         let (links, late_links) = self.links.sizes();
         let (links_max, late_links_max) = LinkTable::sizes_max(bounds.links);
         let (actors, familiar) = self.incidents.sizes();
+        let (actors_max, familiar_max) = familiar::divided(bounds.actors);
         let counted = |entries: usize, bytes_each: usize| Size { entries, bytes: entries * bytes_each };
         let sizes = [
             (self.sequencer.size(), most(bounds.held)),
@@ -64,12 +65,12 @@ impl Fold {
             (self.names.size(), most(bounds.roles)),
             (room(Room::Windows), most(bounds.windows)),
             (room(Room::Habits), most(bounds.habits)),
-            (room(Room::Peers), most(bounds.habits)),
+            (room(Room::Peers), most(bounds.peers)),
             (self.profiles.size(), most(bounds.profiles)),
             (room(Room::Sleepers), most(bounds.sleepers)),
             (self.quiet.size(), most(bounds.groups)),
-            (actors, most(bounds.actors)),
-            (familiar, most(familiar::limit(bounds.actors))),
+            (actors, most(actors_max)),
+            (familiar, most(familiar_max)),
             (counted(self.incidents.n_open(), 0), counted(bounds.incidents, 0)),
         ];
         let mut memories = MEMORIES.map(|name| (name, Size::default(), Size::default()));

@@ -90,9 +90,10 @@ enum End {
 impl Incidents {
     /// Nobody has risk.
     pub fn new(settings: &FoldSettings) -> Incidents {
+        let (own, familiar) = familiar::divided(settings.bounds.actors);
         Incidents {
-            suspects: Bounded::new(settings.bounds.actors),
-            familiar: Bounded::new(familiar::limit(settings.bounds.actors)),
+            suspects: Bounded::new(own),
+            familiar: Bounded::new(familiar),
             homes: HashMap::default(),
             closing: BTreeSet::new(),
             fleets: Fleets::default(),

@@ -10,6 +10,7 @@
 //! Alerts do not depend on thread count, shard count, or how the input was cut into steps: output is byte-identical.
 //! There is no clock here and nothing reads the environment.
 
+pub mod budget;
 mod document;
 pub mod duplicates;
 mod fleets;
@@ -111,8 +112,8 @@ impl Engine {
         context: Arc<Context>,
         settings: Settings,
     ) -> Result<Engine, EngineError> {
-        let fold = Fold::new(catalog, settings.fold);
-        Engine::with_fold(fold, context, settings)
+        let pool = pool(settings.threads)?;
+        Ok(Engine::with_fold(Fold::new(catalog, settings.fold), context, settings, pool))
     }
 
     /// Begins where a snapshot was taken. A changed catalogue is no hindrance: unchanged detectors keep their state.
@@ -122,18 +123,15 @@ impl Engine {
         settings: Settings,
         snapshot: &[u8],
     ) -> Result<Engine, EngineError> {
-        let fold = Fold::restore(catalog, settings.fold, snapshot)?;
-        Engine::with_fold(fold, context, settings)
+        let pool = pool(settings.threads)?;
+        let fold = pool.install(|| Fold::restore(catalog, settings.fold, snapshot))?;
+        Ok(Engine::with_fold(fold, context, settings, pool))
     }
 
-    fn with_fold(fold: Fold, context: Arc<Context>, settings: Settings) -> Result<Engine, EngineError> {
-        let threads = settings.threads;
-        let pool =
-            ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("engine-{i}")).build();
-        let pool = pool.map_err(|source| EngineError::Threads { threads, source })?;
+    fn with_fold(fold: Fold, context: Arc<Context>, settings: Settings, pool: ThreadPool) -> Engine {
         let scanner =
             scan::Scanner::new(fold.catalog().clone(), context, settings.limits, settings.admission);
-        Ok(Engine { scanner, fold, pool, census: Census::default() })
+        Engine { scanner, fold, pool, census: Census::default() }
     }
 
     /// Takes in objects, in the order of their source, and says what came of them. Scanning goes on while what was
@@ -166,18 +164,19 @@ impl Engine {
 
     /// The whole state, as bytes. Takes nothing away.
     pub fn snapshot(&self) -> Vec<u8> {
-        self.fold.snapshot()
+        self.pool.install(|| self.fold.snapshot())
     }
 
     /// The whole state as it is now, to be turned into bytes while the engine goes on.
     pub fn image(&self) -> Image {
-        self.fold.image()
+        self.pool.install(|| self.fold.image())
     }
 
     /// Puts another catalogue in force for what follows.
     pub fn swap_catalog(&mut self, catalog: Arc<Catalog>) {
         self.scanner.swap_catalog(catalog.clone());
-        self.fold.swap_catalog(catalog);
+        let Engine { fold, pool, .. } = self;
+        pool.install(|| fold.swap_catalog(catalog));
     }
 
     /// Puts another catalogue in force for what follows, and with it what the operator says of their world and how risk
@@ -222,6 +221,11 @@ impl Engine {
     pub fn evictions(&self) -> fold::Evictions {
         self.fold.evictions()
     }
+}
+
+fn pool(threads: usize) -> Result<ThreadPool, EngineError> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("engine-{i}")).build();
+    pool.map_err(|source| EngineError::Threads { threads, source })
 }
 
 impl Step {

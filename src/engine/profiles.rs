@@ -3,13 +3,18 @@
 //! They are told in turn order, each key by one thread, and they hear everything; so they are made to be told cheaply. What
 //! surprises them becomes an event ([`super::sketch`]) and goes the way of all others.
 
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
 use super::sequence::Passed;
 use super::shards;
 use super::sketch::Fact;
 use crate::detect::bounded::{Bounded, Limit, Size};
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::Told;
-use crate::detect::profile::{Profile, State, correlation_of};
+use crate::detect::packing::Reader;
+use crate::detect::profile::{HEAD_BYTES, Profile, correlation_of};
 use crate::detect::window::{SLACK, Sight};
 use crate::time::{Span, Timestamp};
 
@@ -24,8 +29,35 @@ pub struct Profiles {
 #[derive(Debug)]
 struct Shard {
     profiles: Bounded<Profile>,
+    /// Who is awake, and since which hour anybody is.
+    awake: Vec<u128>,
+    hour: Timestamp,
+    buffer: Vec<u8>,
     evicted: u64,
     pushed_out: u64,
+}
+
+/// The most of a shard that are awake. Structures with texts of their own take a few KiB each, so this is some 100 MiB in all.
+const AWAKE_MAX: usize = 512;
+
+/// What a shard knew at a moment: keys, last hours and packed habits.
+pub(super) struct ShardImage(Vec<(u128, Timestamp, Arc<[u8]>)>);
+
+impl ShardImage {
+    /// How many bytes [`ShardImage::write`] adds.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|(.., packed)| HEAD_BYTES + packed.len()).sum()
+    }
+
+    /// Adds it to bytes: of each profile its key, its last hour, its length and itself.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        for (key, turn, packed) in self.0 {
+            out.extend(key.to_le_bytes());
+            out.extend(turn.0.to_le_bytes());
+            out.extend((packed.len() as u32).to_le_bytes());
+            out.extend_from_slice(&packed);
+        }
+    }
 }
 
 /// A record that surprised a correlation.
@@ -46,7 +78,7 @@ impl Profiles {
         let spans = catalog.light.correlations().into_iter().filter_map(|at| correlation_of(catalog, at));
         let longest = spans.map(|correlation| correlation.memory()).max().unwrap_or(SLACK);
         Profiles {
-            shards: shards::make(|| Shard { profiles: Bounded::new(limit), evicted: 0, pushed_out: 0 }),
+            shards: shards::make(|| Shard::new(limit)),
             horizon: Span(longest.0.saturating_add(SLACK.0)),
         }
     }
@@ -97,20 +129,40 @@ impl Profiles {
         self.shards.iter().map(|shard| shard.pushed_out).sum()
     }
 
-    /// All of them, to save: (key, last hour, profile), in order.
-    pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, &Profile)> {
-        let entries = self.shards.iter().flat_map(|shard| shard.profiles.entries());
-        entries.map(|(key, turn, _, profile)| (key, turn, profile))
+    /// What a shard knows now, in order of (hour, key). Whoever sleeps is shared and not copied.
+    pub(super) fn image(&self, shard: usize) -> ShardImage {
+        let profiles = &self.shards[shard].profiles;
+        let mut image = Vec::with_capacity(profiles.len());
+        image.extend(profiles.entries().map(|(key, turn, _, profile)| (key, turn, profile.packed())));
+        ShardImage(image)
     }
 
-    /// Takes over a profile that was saved.
-    pub fn learn(&mut self, key: u128, turn: Timestamp, habits: Vec<(u32, State)>) {
-        let mut profile = Profile::default();
-        habits.into_iter().for_each(|(correlation, habit)| profile.learn(correlation, habit));
-        let shard = &mut self.shards[shards::shard_of(key)];
-        shard.profiles.put(key, turn, profile.weight(), profile);
-        shard.shed();
+    /// Takes over what shards had saved. `moved` makes a profile of what was packed; `None`: it is as good as new. `false`: the bytes are
+    /// not what was saved.
+    pub(super) fn learn(&mut self, saved: &[&[u8]], moved: impl Fn(&[u8]) -> Option<Profile> + Sync) -> bool {
+        let learned = self.shards.par_iter_mut().zip(saved).enumerate().map(|(at, (shard, saved))| {
+            let mut reader = Reader(saved);
+            while !reader.0.is_empty() {
+                let Some((key, turn, packed)) = next_of(&mut reader) else { return false };
+                let Some(profile) = moved(packed).filter(|_| shards::shard_of(key) == at) else { continue };
+                shard.profiles.put(key, turn, profile.weight(), profile);
+                if let Some(profile) = shard.profiles.get_mut(key) {
+                    profile.sleep(&mut shard.buffer);
+                }
+                shard.shed();
+            }
+            true
+        });
+        learned.reduce(|| true, |a, b| a && b)
     }
+}
+
+/// Key, last hour and packed habits of the next profile.
+fn next_of<'a>(reader: &mut Reader<'a>) -> Option<(u128, Timestamp, &'a [u8])> {
+    let key = u128::from_le_bytes(reader.array()?);
+    let turn = i64::from_le_bytes(reader.array()?).clamp(Timestamp::MIN.0, Timestamp::MAX.0);
+    let length = u32::from_le_bytes(reader.array()?) as usize;
+    Some((key, Timestamp(turn), reader.bytes(length)?))
 }
 
 impl Shard {
@@ -124,12 +176,19 @@ impl Shard {
     ) -> Vec<(u32, Told)> {
         // To the hour: whoever is busy need not be moved to the end of the queue with every record.
         let turn = hour(passed.turn);
+        if turn > self.hour || self.awake.len() >= AWAKE_MAX {
+            self.rest();
+            self.hour = turn;
+        }
         let sketches = &passed.light.sketches;
         let outcome = sketches.outcome(passed.light.sight);
         let time = passed.light.time.min(passed.turn).0;
-        let pushed_out = &mut self.pushed_out;
+        let (pushed_out, awake) = (&mut self.pushed_out, &mut self.awake);
         let said = self.profiles.visit(key, turn, turn.before(horizon), |profile: &mut Profile| {
             let mut said = Vec::new();
+            if profile.is_asleep() || profile.is_new() {
+                awake.push(key);
+            }
             for fact in about {
                 let asked = &catalog.light.asked[usize::from(fact.asked)];
                 let sight = Sight { time, hash: fact.value, text: sketches.text(fact).into() };
@@ -142,6 +201,26 @@ impl Shard {
         });
         self.shed();
         said
+    }
+
+    fn new(limit: Limit) -> Shard {
+        Shard {
+            profiles: Bounded::new(limit),
+            awake: Vec::new(),
+            hour: Timestamp::MIN,
+            buffer: Vec::new(),
+            evicted: 0,
+            pushed_out: 0,
+        }
+    }
+
+    /// Lets everybody sleep.
+    fn rest(&mut self) {
+        for key in self.awake.drain(..) {
+            if let Some(profile) = self.profiles.get_mut(key) {
+                profile.sleep(&mut self.buffer);
+            }
+        }
     }
 
     fn shed(&mut self) {

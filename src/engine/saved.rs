@@ -11,17 +11,22 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::{Fold, FoldSettings};
 use super::group::Group;
+use super::profiles;
 use super::saved_event::{SavedEvent, SavedIdentity};
 use super::saved_incident::SavedIncidents;
-use super::saved_light::{SavedProfile, SavedSketches};
+use super::saved_light::{Moves, SavedSketches};
 use super::saved_link::{SavedLinks, SavedStanding};
 use super::saved_window::{SavedEvidence, SavedTold, SavedWindow};
 use super::sequence::Held;
 use crate::alert::{EVIDENCE_MAX, Severity};
 use crate::detect::catalog::Catalog;
+use crate::detect::packing::put_number;
 use crate::detect::window::pulse::Pulse;
 use crate::record::event::Text;
 use crate::time::Timestamp;
+
+/// What a window takes beside what it weighs, at most; a guess, so that bytes are seldom copied.
+const WINDOW_BYTES: usize = 32;
 
 /// No count comes near it; what a damaged file claims beyond must not overflow.
 pub(super) const COUNT_MAX: u64 = u64::MAX / 4;
@@ -33,7 +38,7 @@ pub(super) fn time(seconds: i64) -> Timestamp {
 
 /// Everything that the next step depends on.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Saved {
+pub(super) struct Saved<'a> {
     /// (fingerprint, Sigma id) of each detector in force.
     detectors: Vec<(u64, String)>,
     /// The captured fields, as rules write them.
@@ -44,16 +49,13 @@ pub(super) struct Saved {
     watermark: i64,
     sequence: u64,
     held: Vec<SavedHeld>,
-    seen_floor: u32,
-    seen: Vec<(u64, u32, u32)>,
     roles: Vec<(u128, i64, Vec<u64>)>,
     links: SavedLinks,
     /// (which 64 hours, in which of them the trail spoke)
     pulse: Vec<(i64, u64)>,
-    windows: Vec<SavedWindow>,
     lights: Vec<SavedSketches>,
-    profiles: Vec<SavedProfile>,
-    groups: Vec<SavedGroup>,
+    #[serde(borrow)]
+    groups: Vec<SavedGroup<'a>>,
     incidents: SavedIncidents,
 }
 
@@ -68,7 +70,7 @@ struct SavedHeld {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SavedGroup {
+struct SavedGroup<'a> {
     key: u128,
     alert: u128,
     turn: i64,
@@ -84,10 +86,58 @@ struct SavedGroup {
     last_seen: i64,
     late: bool,
     severity: String,
-    evidence: Vec<SavedEvidence>,
+    #[serde(borrow)]
+    evidence: Vec<SavedEvidence<'a>>,
     told: Option<SavedTold>,
     revision: u32,
     shown: u64,
+}
+
+/// What one shard of everything that is kept by key knew at a moment.
+pub(super) struct ShardImage {
+    /// As bytes, behind room for their length.
+    windows: Vec<u8>,
+    profiles: profiles::ShardImage,
+}
+
+impl ShardImage {
+    pub(super) fn of(fold: &Fold, shard: usize) -> ShardImage {
+        let size = fold.windows.size_of_shard(shard);
+        let mut windows = Vec::with_capacity(size.bytes + size.entries * WINDOW_BYTES);
+        windows.extend([0; 8]);
+        put_number(&mut windows, size.entries as u64);
+        for (key, turn, window) in fold.windows.entries(shard) {
+            let saved = SavedWindow::of(key, turn, window, &fold.catalog);
+            windows = postcard::to_extend(&saved, windows).expect("writing to memory cannot fail");
+        }
+        let length = (windows.len() - 8) as u64;
+        windows[..8].copy_from_slice(&length.to_le_bytes());
+        ShardImage { windows, profiles: fold.profiles.image(shard) }
+    }
+
+    /// As bytes: the length of its windows, its windows (a list in postcard), its profiles.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        let ShardImage { windows: mut bytes, profiles } = self;
+        bytes.reserve_exact(profiles.len());
+        profiles.write(&mut bytes);
+        bytes
+    }
+}
+
+/// The same, read.
+pub(super) struct Parts<'a> {
+    windows: Vec<SavedWindow<'a>>,
+    profiles: &'a [u8],
+}
+
+impl Parts<'_> {
+    pub(super) fn of(bytes: &[u8]) -> Result<Parts<'_>, String> {
+        let cut = || "a shard is cut".to_owned();
+        let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(cut)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let (windows, profiles) = rest.split_at_checked(length).ok_or_else(cut)?;
+        Ok(Parts { windows: postcard::from_bytes(windows).map_err(|e| e.to_string())?, profiles })
+    }
 }
 
 /// Where the indices of a snapshot lead in the catalogue in force.
@@ -100,10 +150,9 @@ pub(super) struct Translation {
     pub columns: Vec<Option<Text>>,
 }
 
-impl Saved {
+impl<'a> Saved<'a> {
     /// Reads the state of a fold.
-    pub(super) fn of(fold: &Fold) -> Saved {
-        let (seen_floor, seen) = fold.duplicates.save();
+    pub(super) fn of(fold: &'a Fold) -> Saved<'a> {
         let catalog = &fold.catalog;
         Saved {
             detectors: catalog.detectors.iter().map(|d| (d.fingerprint, d.id.clone())).collect(),
@@ -113,18 +162,10 @@ impl Saved {
             watermark: fold.sequencer.watermark().0,
             sequence: fold.sequence,
             held: fold.sequencer.held().map(|(turn, held)| SavedHeld::of(turn, held, catalog)).collect(),
-            seen_floor,
-            seen,
             roles: fold.names.entries().map(|(key, turn, names)| (key, turn.0, names.to_vec())).collect(),
             links: SavedLinks::of(&fold.links),
             pulse: fold.pulse.parts(),
-            windows: fold
-                .windows
-                .entries()
-                .map(|(key, turn, w)| SavedWindow::of(key, turn, w, catalog))
-                .collect(),
             lights: SavedSketches::all(fold),
-            profiles: SavedProfile::all(fold),
             groups: fold
                 .quiet
                 .entries()
@@ -134,24 +175,33 @@ impl Saved {
         }
     }
 
-    /// Makes a fold that goes on from here, with the detectors of a catalogue.
-    pub(super) fn into_fold(self, catalog: Arc<Catalog>, settings: FoldSettings) -> Fold {
+    /// Makes a fold that goes on from here, with the detectors of a catalogue. `None`: profiles are not what was saved.
+    pub(super) fn into_fold(
+        self,
+        (floor, seen): (u32, Vec<(u64, u32, u32)>),
+        parts: Vec<Parts<'_>>,
+        catalog: Arc<Catalog>,
+        settings: FoldSettings,
+    ) -> Option<Fold> {
         let translation = Translation::of(&self, &catalog);
         let mut fold = Fold::new(catalog, settings);
         fold.sequence = self.sequence.min(COUNT_MAX);
-        fold.duplicates.learn(self.seen_floor, self.seen);
+        fold.duplicates.learn(floor, seen);
         let held = self.held.into_iter().map(|held| held.into_held(&translation)).collect();
         let lights = self.lights.into_iter().flat_map(|saved| saved.into_lights(&fold.catalog)).collect();
         fold.sequencer.resume(time(self.latest), time(self.watermark), held, lights);
-        SavedProfile::teach(self.profiles, &mut fold);
         for (key, turn, names) in self.roles {
             fold.names.learn(key, time(turn), names);
         }
         self.links.teach(&mut fold.links);
         fold.pulse = Pulse::from_parts(self.pulse);
-        for window in self.windows {
-            let (key, turn, window) = window.into_window(&translation);
-            fold.windows.learn(key, turn, window, &fold.catalog, &fold.wiring);
+        let (windows, profiles): (Vec<_>, Vec<_>) =
+            parts.into_iter().map(|part| (part.windows, part.profiles)).unzip();
+        let into_window = |window: SavedWindow<'_>| window.into_window(&translation);
+        fold.windows.learn(windows, into_window, &fold.catalog, &fold.wiring);
+        let moves = Moves::of(&self.detectors, &fold.catalog);
+        if !fold.profiles.learn(&profiles, |packed| moves.profile(packed, &fold.catalog)) {
+            return None;
         }
         for group in self.groups {
             let (key, turn) = (group.key, time(group.turn));
@@ -168,12 +218,12 @@ impl Saved {
             fold.incidents.learn(key, turn, suspect, &settings);
         }
         fleets.for_each(|(detector, fleet)| fold.incidents.fleets.learn(detector, fleet));
-        fold
+        Some(fold)
     }
 }
 
 impl Translation {
-    fn of(saved: &Saved, catalog: &Catalog) -> Translation {
+    fn of(saved: &Saved<'_>, catalog: &Catalog) -> Translation {
         let numbered = || catalog.detectors.iter().zip(0u32..);
         let by_fingerprint: HashMap<u64, u32> = numbered().map(|(d, i)| (d.fingerprint, i)).collect();
         let by_id: HashMap<&str, u32> = numbered().map(|(d, i)| (d.id.as_str(), i)).collect();
@@ -221,8 +271,8 @@ impl SavedHeld {
     }
 }
 
-impl SavedGroup {
-    fn of(key: u128, turn: Timestamp, group: &Group, catalog: &Catalog) -> SavedGroup {
+impl<'a> SavedGroup<'a> {
+    fn of(key: u128, turn: Timestamp, group: &'a Group, catalog: &Catalog) -> SavedGroup<'a> {
         SavedGroup {
             key,
             alert: group.alert,

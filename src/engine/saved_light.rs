@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::fold::Fold;
 use super::saved::time;
 use super::saved_event::named;
-use super::saved_habit::{SavedReversal, SavedValues};
 use super::sequence::Light;
 use super::sketch::{Sketches, Whole};
 use crate::alert::Outcome;
 use crate::detect::catalog::Catalog;
-use crate::detect::profile::{State, correlation_of};
+use crate::detect::profile::{Profile, correlation_of};
 use crate::record::credential::Mfa;
 use crate::time::Timestamp;
 
@@ -59,19 +58,12 @@ struct SavedSight {
     id: String,
 }
 
-/// What a key is used to.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SavedProfile {
-    key: u128,
-    hour: i64,
-    /// By the fingerprint of the correlation that asks.
-    habits: Vec<(u64, SavedState)>,
-}
-
-#[derive(Serialize, Deserialize)]
-enum SavedState {
-    Values(SavedValues),
-    Reversal(SavedReversal),
+/// Where correlations that profiles know have gone.
+pub(super) struct Moves {
+    /// By their place when it was saved; `None`: gone.
+    to: Vec<Option<u32>>,
+    /// Whether nothing has moved, so that profiles are taken as they are.
+    is_same: bool,
 }
 
 /// By fingerprint, the index of each detector of a catalogue.
@@ -183,55 +175,27 @@ impl SavedSketch {
     }
 }
 
-impl SavedProfile {
-    /// All profiles.
-    pub(super) fn all(fold: &Fold) -> Vec<SavedProfile> {
-        let detectors = &fold.catalog.detectors;
-        let entries = fold.profiles.entries().map(|(key, hour, profile)| SavedProfile {
-            key,
-            hour: hour.0,
-            habits: profile
-                .habits()
-                .iter()
-                .map(|(at, habit)| (detectors[*at as usize].fingerprint, SavedState::of(habit)))
-                .collect(),
-        });
-        entries.collect()
+impl Moves {
+    /// Compares (fingerprint, id) of the detectors then with those of now.
+    pub(super) fn of(then: &[(u64, String)], catalog: &Catalog) -> Moves {
+        let by_fingerprint = fingerprints(catalog);
+        let light = catalog.light.correlations();
+        let to = then
+            .iter()
+            .map(|(fingerprint, _)| by_fingerprint.get(fingerprint).copied().filter(|at| light.contains(at)));
+        let now = catalog.detectors.iter().map(|detector| detector.fingerprint);
+        Moves { to: to.collect(), is_same: now.eq(then.iter().map(|(fingerprint, _)| *fingerprint)) }
     }
 
-    /// Takes it over, but for the habits about which nobody asks any more.
-    pub(super) fn teach(profiles: Vec<SavedProfile>, fold: &mut Fold) {
-        let by_fingerprint = fingerprints(&fold.catalog);
-        let light = fold.catalog.light.correlations();
-        for SavedProfile { key, hour, habits } in profiles {
-            let known = habits.into_iter().filter_map(|(fingerprint, saved)| {
-                let at = *by_fingerprint.get(&fingerprint).filter(|at| light.contains(at))?;
-                let state = saved.into_state();
-                correlation_of(&fold.catalog, at)
-                    .is_some_and(|asked| state.fits(asked))
-                    .then_some((at, state))
-            });
-            let known: Vec<_> = known.collect();
-            if !known.is_empty() {
-                fold.profiles.learn(key, time(hour), known);
-            }
+    /// What was packed, but for the habits about which nobody asks any more.
+    pub(super) fn profile(&self, packed: &[u8], catalog: &Catalog) -> Option<Profile> {
+        if self.is_same {
+            return Some(Profile::asleep(packed));
         }
-    }
-}
-
-impl SavedState {
-    fn of(state: &State) -> SavedState {
-        match state {
-            State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
-            State::Reversal(reversal) => SavedState::Reversal(SavedReversal::of(reversal)),
-        }
-    }
-
-    fn into_state(self) -> State {
-        match self {
-            SavedState::Values(saved) => State::Values(saved.into_habit()),
-            SavedState::Reversal(saved) => State::Reversal(saved.into_reversal()),
-        }
+        Profile::moved(packed, |at, state| {
+            let to = self.to.get(at as usize).copied().flatten()?;
+            correlation_of(catalog, to).is_some_and(|asked| state.fits(asked)).then_some(to)
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What detectors remember, as it is written in a snapshot.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -28,15 +29,17 @@ use crate::time::Timestamp;
 
 /// A window.
 #[derive(Serialize, Deserialize)]
-pub(super) struct SavedWindow {
+pub(super) struct SavedWindow<'a> {
     key: u128,
     turn: i64,
     fingerprint: u64,
     /// The name of the room in which it lives.
-    room: String,
+    #[serde(borrow)]
+    room: Cow<'a, str>,
     state: SavedState,
     /// (role, record)
-    witnesses: Vec<(u16, SavedEvidence)>,
+    #[serde(borrow)]
+    witnesses: Vec<(u16, SavedEvidence<'a>)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,22 +106,26 @@ pub(super) struct SavedTold {
 
 /// A reference to a record.
 #[derive(Serialize, Deserialize)]
-pub(super) struct SavedEvidence {
-    event_id: String,
+pub(super) struct SavedEvidence<'a> {
+    #[serde(borrow)]
+    event_id: Cow<'a, str>,
     event_time: i64,
-    event_source: String,
-    event_name: String,
-    object: String,
+    #[serde(borrow)]
+    event_source: Cow<'a, str>,
+    #[serde(borrow)]
+    event_name: Cow<'a, str>,
+    #[serde(borrow)]
+    object: Cow<'a, str>,
 }
 
-impl SavedWindow {
-    pub(super) fn of(key: u128, turn: Timestamp, window: &Window, catalog: &Catalog) -> SavedWindow {
+impl<'a> SavedWindow<'a> {
+    pub(super) fn of(key: u128, turn: Timestamp, window: &'a Window, catalog: &Catalog) -> SavedWindow<'a> {
         let witnesses = window.witnesses.all().iter().map(|w| (w.role, SavedEvidence::of(&w.record)));
         SavedWindow {
             key,
             turn: turn.0,
             fingerprint: window.fingerprint,
-            room: window.room.name().to_owned(),
+            room: window.room.name().into(),
             state: SavedState::of(&window.state, catalog),
             witnesses: witnesses.collect(),
         }
@@ -278,24 +285,24 @@ impl SavedTold {
     }
 }
 
-impl SavedEvidence {
-    pub(super) fn of(e: &Evidence) -> SavedEvidence {
+impl<'a> SavedEvidence<'a> {
+    pub(super) fn of(e: &'a Evidence) -> SavedEvidence<'a> {
         SavedEvidence {
-            event_id: e.event_id.clone(),
+            event_id: e.event_id.as_str().into(),
             event_time: e.event_time.0,
-            event_source: e.event_source.clone(),
-            event_name: e.event_name.clone(),
-            object: e.object.clone(),
+            event_source: e.event_source.as_str().into(),
+            event_name: e.event_name.as_str().into(),
+            object: e.object.as_str().into(),
         }
     }
 
     pub(super) fn into_evidence(self) -> Evidence {
         Evidence {
-            event_id: self.event_id,
+            event_id: self.event_id.into_owned(),
             event_time: time(self.event_time),
-            event_source: self.event_source,
-            event_name: self.event_name,
-            object: self.object,
+            event_source: self.event_source.into_owned(),
+            event_name: self.event_name.into_owned(),
+            object: self.object.into_owned(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the fold goes by, and the most that it remembers.
 
+use super::budget::Budget;
 use super::duplicates::ENTRIES_MAX;
 use super::quiet::Lines;
 use crate::detect::bounded::Limit;
@@ -21,6 +22,8 @@ pub struct FoldSettings {
     pub risk: RiskSettings,
     /// The most that is remembered.
     pub bounds: Bounds,
+    /// What their bytes come from.
+    pub budget: Budget,
 }
 
 /// The most that is remembered, by memory.
@@ -36,8 +39,10 @@ pub struct Bounds {
     pub roles: Limit,
     /// Windows of correlations.
     pub windows: Limit,
-    /// What somebody is used to; and once more, what peers are.
+    /// What somebody is used to.
     pub habits: Limit,
+    /// What the peers of somebody are used to.
+    pub peers: Limit,
     /// What somebody is used to in all that they do.
     pub profiles: Limit,
     /// When somebody was last seen.
@@ -60,24 +65,29 @@ impl Default for FoldSettings {
             writes_risk: false,
             risk: RiskSettings::default(),
             bounds: Bounds::default(),
+            budget: Budget::default(),
         }
     }
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds {
-            held: Limit { entries: 4_000_000, bytes: 256 << 20 },
+        let entries = |entries| Limit { entries, bytes: 0 };
+        let mut bounds = Bounds {
+            held: entries(4_000_000),
             duplicates: ENTRIES_MAX,
-            links: Limit { entries: 200_000, bytes: 64 << 20 },
-            roles: Limit { entries: 4_096, bytes: 16 << 20 },
-            windows: Limit { entries: 1 << 20, bytes: 128 << 20 },
-            habits: Limit { entries: 1 << 21, bytes: 256 << 20 },
-            profiles: Limit { entries: 1 << 21, bytes: 512 << 20 },
-            sleepers: Limit { entries: 1 << 22, bytes: 256 << 20 },
-            groups: Limit { entries: 1 << 18, bytes: 128 << 20 },
-            actors: Limit { entries: 1 << 18, bytes: 128 << 20 },
+            links: entries(1 << 20),
+            roles: entries(1 << 18),
+            windows: entries(1 << 20),
+            habits: entries(1 << 21),
+            peers: entries(1 << 21),
+            profiles: entries(1 << 22),
+            sleepers: entries(1 << 22),
+            groups: entries(1 << 18),
+            actors: entries(1 << 18),
             incidents: 4_096,
-        }
+        };
+        Budget::default().lay_out(&mut bounds);
+        bounds
     }
 }

@@ -1,19 +1,28 @@
 //! The state as bytes, and back.
 //!
-//! `TRAILFLD`, the format (4 bytes), a BLAKE3 sum over format and body (32 bytes), the body: postcard, zstd. That head
-//! never changes, so damage and a foreign format can be told apart in every version. A changed catalogue never refuses a
-//! snapshot.
+//! `TRAILFLD`, the format (4 bytes), a BLAKE3 sum over format and all that follows (32 bytes), how many sections there are (4), how long
+//! each is (8), the sections: zstd each. That head never changes up to the sum, so damage and a foreign format can be told apart in every
+//! version. A changed catalogue never refuses a snapshot.
+//!
+//! The first section is what is small or in one piece, the second the records that were seen, and then one for each shard: its windows
+//! (length, postcard) and its profiles. Shards are written and read by all threads; compression is left to whoever makes it durable,
+//! so that the engine need not stand still for it.
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::fold::{Fold, FoldSettings};
-use super::saved::Saved;
+use super::saved::{Parts, Saved, ShardImage};
+use super::shards::SHARDS;
 use crate::detect::catalog::Catalog;
 
 const MAGIC: &[u8; 8] = b"TRAILFLD";
-/// Changes whenever [`Saved`] does.
-const FORMAT: u32 = 7;
+/// Changes whenever what is in the sections does.
+const FORMAT: u32 = 8;
 const HEAD: usize = 8 + 4 + 32;
+/// How many sections there are.
+const SECTIONS: usize = 2 + SHARDS;
 /// The bounds of all memories together stay below this.
 const BODY_MAX: usize = 4 << 30;
 
@@ -35,19 +44,28 @@ pub enum StateError {
 }
 
 /// The state at a moment, which can be turned into bytes later and elsewhere while the engine goes on.
-pub struct Image(Saved);
+pub struct Image {
+    head: Vec<u8>,
+    /// Records that were seen, in no order yet: sorting them is not the engine's business.
+    floor: u32,
+    seen: Vec<(u64, u32, u32)>,
+    shards: Vec<ShardImage>,
+}
 
 impl Image {
     /// The state as bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let body = postcard::to_stdvec(&self.0).expect("writing to memory cannot fail");
-        let body = zstd::bulk::compress(&body, 1).expect("writing to memory cannot fail");
-        let mut bytes = Vec::with_capacity(HEAD + body.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&FORMAT.to_le_bytes());
-        bytes.extend_from_slice(&sum(FORMAT, &body));
-        bytes.extend_from_slice(&body);
-        bytes
+    pub fn to_bytes(self) -> Vec<u8> {
+        sealed(self.sections())
+    }
+
+    /// Each section is made when its turn comes, so that the state is not there a second time.
+    fn sections(self) -> impl Iterator<Item = Vec<u8>> {
+        let Image { head, floor, mut seen, shards } = self;
+        let seen = std::iter::once_with(move || {
+            seen.sort_unstable();
+            postcard::to_stdvec(&(floor, seen)).expect("writing to memory cannot fail")
+        });
+        std::iter::once(head).chain(seen).chain(shards.into_iter().map(ShardImage::into_bytes))
     }
 }
 
@@ -59,23 +77,73 @@ impl Fold {
 
     /// Everything that the next step depends on, as it is now.
     pub fn image(&self) -> Image {
-        Image(Saved::of(self))
+        let (floor, seen) = self.duplicates.live();
+        let (head, shards) = rayon::join(
+            || postcard::to_stdvec(&Saved::of(self)).expect("writing to memory cannot fail"),
+            || (0..SHARDS).into_par_iter().map(|shard| ShardImage::of(self, shard)).collect(),
+        );
+        Image { head, floor, seen, shards }
     }
 
     /// Goes on where a snapshot was taken. What was pending then is counted as restored; all other counts begin at
     /// zero. State of detectors that are no longer in force, or mean something else now, is left behind.
     pub fn restore(catalog: Arc<Catalog>, settings: FoldSettings, bytes: &[u8]) -> Result<Fold, StateError> {
-        let saved = read(bytes)?;
-        let mut fold = saved.into_fold(catalog, settings);
+        let mut fold = Fold::of_sections(&open(bytes)?, catalog, settings)?;
         fold.tally.records.restored = fold.sequencer.n_held() as u64;
         fold.tally.records.pending = fold.tally.records.restored;
         debug_assert!(fold.tally.records.balance());
         Ok(fold)
     }
+
+    /// The same state with other detectors in force, under other settings.
+    pub(super) fn under(&self, catalog: Arc<Catalog>, settings: FoldSettings) -> Fold {
+        let sections: Vec<_> = self.image().sections().collect();
+        Fold::of_sections(&sections, catalog, settings).expect("it was just written")
+    }
+
+    fn of_sections(
+        sections: &[Vec<u8>],
+        catalog: Arc<Catalog>,
+        settings: FoldSettings,
+    ) -> Result<Fold, StateError> {
+        let fault = |error: postcard::Error| corrupt(&error.to_string());
+        let [head, seen, shards @ ..] = sections else { return Err(corrupt("it lacks sections")) };
+        if shards.len() != SHARDS {
+            return Err(corrupt("it lacks sections"));
+        }
+        let saved: Saved<'_> = postcard::from_bytes(head).map_err(fault)?;
+        let seen = postcard::from_bytes(seen).map_err(fault)?;
+        let parts: Vec<_> = shards.par_iter().map(|shard| Parts::of(shard)).collect();
+        let parts: Result<Vec<Parts<'_>>, _> = parts.into_iter().collect();
+        let parts = parts.map_err(|fault| corrupt(&fault))?;
+        saved.into_fold(seen, parts, catalog, settings).ok_or_else(|| corrupt("its profiles are cut"))
+    }
 }
 
-fn read(bytes: &[u8]) -> Result<Saved, StateError> {
-    let corrupt = |what: &str| StateError::Corrupt(what.to_owned());
+/// Puts sections together.
+pub fn seal(sections: &[Vec<u8>]) -> Vec<u8> {
+    sealed(sections.iter())
+}
+
+fn sealed<S: AsRef<[u8]>>(sections: impl Iterator<Item = S>) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(FORMAT.to_le_bytes());
+    bytes.extend([0; 32]);
+    bytes.extend((SECTIONS as u32).to_le_bytes());
+    let lengths = bytes.len();
+    bytes.resize(lengths + 8 * SECTIONS, 0);
+    for (at, section) in sections.take(SECTIONS).enumerate() {
+        let section = zstd::bulk::compress(section.as_ref(), 1).expect("writing to memory cannot fail");
+        bytes[lengths + 8 * at..][..8].copy_from_slice(&(section.len() as u64).to_le_bytes());
+        bytes.extend(section);
+    }
+    let sum = sum(FORMAT, &bytes[HEAD..]);
+    bytes[HEAD - 32..HEAD].copy_from_slice(&sum);
+    bytes
+}
+
+/// Takes them apart.
+pub fn open(bytes: &[u8]) -> Result<Vec<Vec<u8>>, StateError> {
     if !bytes.starts_with(&MAGIC[..bytes.len().min(8)]) || bytes.is_empty() {
         return Err(StateError::NotAState);
     }
@@ -90,14 +158,36 @@ fn read(bytes: &[u8]) -> Result<Saved, StateError> {
     if found != FORMAT {
         return Err(StateError::Format { found });
     }
-    let body = inflate(body).map_err(|e| corrupt(&e.to_string()))?;
-    postcard::from_bytes(&body).map_err(|e| corrupt(&e.to_string()))
+    let packed = sections_of(body).ok_or_else(|| corrupt("its sections do not fit"))?;
+    let opened: Vec<_> = packed.par_iter().map(|section| inflate(section)).collect();
+    let opened: std::io::Result<Vec<Vec<u8>>> = opened.into_iter().collect();
+    opened.map_err(|e| corrupt(&e.to_string()))
 }
 
-fn inflate(body: &[u8]) -> std::io::Result<Vec<u8>> {
+fn corrupt(what: &str) -> StateError {
+    StateError::Corrupt(what.to_owned())
+}
+
+fn sections_of(body: &[u8]) -> Option<Vec<&[u8]>> {
+    let (n, rest) = body.split_first_chunk::<4>()?;
+    if u32::from_le_bytes(*n) as usize != SECTIONS {
+        return None;
+    }
+    let (lengths, mut rest) = rest.split_at_checked(8 * SECTIONS)?;
+    let mut sections = Vec::with_capacity(SECTIONS);
+    for length in lengths.as_chunks::<8>().0 {
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        let (section, after) = rest.split_at_checked(length)?;
+        sections.push(section);
+        rest = after;
+    }
+    rest.is_empty().then_some(sections)
+}
+
+fn inflate(section: &[u8]) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     let mut out = Vec::new();
-    zstd::stream::read::Decoder::new(body)?.take(BODY_MAX as u64).read_to_end(&mut out)?;
+    zstd::stream::read::Decoder::new(section)?.take(BODY_MAX as u64).read_to_end(&mut out)?;
     Ok(out)
 }
 

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
+
 use super::fold::Bounds;
 use super::shards;
 use super::wiring::{Listener, Wiring, correlation_of};
@@ -68,18 +70,21 @@ struct Desk<'a> {
 }
 
 impl Windows {
-    /// None yet. The rounds that are in force share the room equally.
+    /// None yet. The rounds in which something lives in a room share it equally.
     pub fn new(bounds: &Bounds, wiring: &Wiring) -> Windows {
-        let n_rounds = usize::from(wiring.rounds.saturating_sub(1));
-        let shard = |room: Room| {
+        let shard = |room: Room, round: u8| {
             let limit = match room {
                 Room::Windows => bounds.windows,
-                Room::Habits | Room::Peers => bounds.habits,
+                Room::Habits => bounds.habits,
+                Room::Peers => bounds.peers,
                 Room::Sleepers => bounds.sleepers,
             };
-            Shard::new(room, limit.divided(shards::SHARDS * n_rounds.max(1)))
+            let n_homes = wiring.n_homes(room, round);
+            let limit = n_homes.map_or(Limit { entries: 0, bytes: 0 }, |n| limit.divided(shards::SHARDS * n));
+            Shard::new(room, limit)
         };
-        let round = |number| Round { number, rooms: Room::ALL.map(|room| shards::make(|| shard(room))) };
+        let round =
+            |number| Round { number, rooms: Room::ALL.map(|room| shards::make(|| shard(room, number))) };
         Windows { rounds: (2..=wiring.rounds).map(round).collect() }
     }
 
@@ -128,6 +133,12 @@ impl Windows {
         self.shards().filter(|shard| shard.room == room).map(|shard| shard.windows.size()).sum()
     }
 
+    /// How much one shard holds in all rooms of all rounds.
+    pub(super) fn size_of_shard(&self, shard: usize) -> Size {
+        let rooms = self.rounds.iter().flat_map(|round| &round.rooms);
+        rooms.map(|room| room[shard].windows.size()).sum()
+    }
+
     /// How many left a room because there were too many.
     pub fn evicted(&self, room: Room) -> u64 {
         self.shards().filter(|shard| shard.room == room).map(|shard| shard.evicted).sum()
@@ -143,29 +154,36 @@ impl Windows {
         self.shards().map(|shard| shard.pushed_out).sum()
     }
 
-    /// All windows, to save: (key, last turn, window), in order.
-    pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, &Window)> {
-        let entries = self.shards().flat_map(|shard| shard.windows.entries());
+    /// The windows of all shards of one number, to save: (key, last turn, window), in order.
+    pub fn entries(&self, shard: usize) -> impl Iterator<Item = (u128, Timestamp, &Window)> {
+        let rooms = self.rounds.iter().flat_map(|round| &round.rooms);
+        let entries = rooms.flat_map(move |room| room[shard].windows.entries());
         entries.map(|(key, turn, _, window)| (key, turn, window))
     }
 
-    /// Takes over a window that was saved, unless its detector is no longer in force or keeps something else.
-    pub fn learn(&mut self, key: u128, turn: Timestamp, window: Window, catalog: &Catalog, wiring: &Wiring) {
-        let detector = wiring.detector_of(window.fingerprint);
-        let Some(asked) = detector.and_then(|d| correlation_of(catalog.detectors.get(d as usize)?)) else {
-            return;
-        };
-        let Some(round) = self.rounds.iter_mut().find(|round| round.number == asked.round) else { return };
-        if !window.state.fits(asked) {
-            return;
+    /// Takes over windows that were saved, by shard, unless their detector is no longer in force or keeps something else.
+    pub(super) fn learn<W: Send>(
+        &mut self,
+        saved: Vec<Vec<W>>,
+        read: impl Fn(W) -> (u128, Timestamp, Window) + Sync,
+        catalog: &Catalog,
+        wiring: &Wiring,
+    ) {
+        let mut homes: Vec<Vec<(u8, &mut Shard)>> = shards::make(Vec::new);
+        for round in &mut self.rounds {
+            for room in &mut round.rooms {
+                for (home, shard) in homes.iter_mut().zip(room) {
+                    home.push((round.number, shard));
+                }
+            }
         }
-        let is_home = window.room == Room::Peers || window.room == Room::of(asked.kind);
-        let Some(shard) = round.room(window.room).get_mut(shards::shard_of(key)).filter(|_| is_home) else {
-            return;
-        };
-        shard.due.extend(window.due().map(|due| (due, key)));
-        shard.windows.put(key, turn, window.weight(), window);
-        shard.shed();
+        homes.into_par_iter().zip(saved).enumerate().for_each(|(at, (mut home, saved))| {
+            for (key, turn, window) in saved.into_iter().map(&read) {
+                if shards::shard_of(key) == at {
+                    learn(&mut home, key, turn, window, (catalog, wiring));
+                }
+            }
+        });
     }
 
     fn shards_mut(&mut self) -> impl Iterator<Item = &mut Shard> {
@@ -174,6 +192,27 @@ impl Windows {
 
     fn shards(&self) -> impl Iterator<Item = &Shard> {
         self.rounds.iter().flat_map(|round| round.rooms.iter().flatten())
+    }
+}
+
+fn learn(
+    home: &mut [(u8, &mut Shard)],
+    key: u128,
+    turn: Timestamp,
+    window: Window,
+    (catalog, wiring): (&Catalog, &Wiring),
+) {
+    let detector = wiring.detector_of(window.fingerprint);
+    let Some(asked) = detector.and_then(|d| correlation_of(catalog.detectors.get(d as usize)?)) else {
+        return;
+    };
+    let is_home = window.room == Room::Peers || window.room == Room::of(asked.kind);
+    let mut shards = home.iter_mut();
+    let found = shards.find(|(round, shard)| *round == asked.round && shard.room == window.room);
+    if let Some((_, shard)) = found.filter(|_| is_home && window.state.fits(asked)) {
+        shard.due.extend(window.due().map(|due| (due, key)));
+        shard.windows.put(key, turn, window.weight(), window);
+        shard.shed();
     }
 }
 

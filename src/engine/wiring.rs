@@ -1,6 +1,6 @@
 //! What a catalogue means to the fold: who listens to whom, and in which round.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::alert::Outcome;
 use crate::detect::catalog::{Catalog, Correlation, Detector, DetectorKind};
@@ -18,6 +18,8 @@ pub struct Wiring {
     pub rounds: u8,
     /// The span without a finding after which what lives in a room is as good as new.
     horizons: [Span; Room::ALL.len()],
+    /// In which rounds something lives in a room: they share what the room may hold.
+    homes: BTreeSet<(Room, u8)>,
     /// Captures that hold the actor.
     pub actor_slots: Vec<u16>,
 }
@@ -44,6 +46,7 @@ impl Wiring {
             by_fingerprint: catalog.detectors.iter().map(|d| d.fingerprint).zip(0..).collect(),
             rounds: catalog.detectors.iter().map(Detector::round).max().unwrap_or(1),
             horizons: [SLACK; Room::ALL.len()],
+            homes: BTreeSet::new(),
             actor_slots: catalog.actor_slots().collect(),
         };
         for (i, detector) in catalog.detectors.iter().enumerate() {
@@ -52,6 +55,7 @@ impl Wiring {
             let mut rooms = vec![Room::of(correlation.kind)];
             rooms.extend((!correlation.peers.is_empty()).then_some(Room::Peers));
             for room in rooms {
+                wiring.homes.insert((room, correlation.round));
                 let horizon = &mut wiring.horizons[room as usize];
                 *horizon = span.max(*horizon);
             }
@@ -73,6 +77,12 @@ impl Wiring {
     /// The span without a finding after which what lives in a room is as good as new.
     pub fn horizon(&self, room: Room) -> Span {
         self.horizons[room as usize]
+    }
+
+    /// In how many rounds something lives in a room, where it does in this one.
+    pub fn n_homes(&self, room: Room, round: u8) -> Option<usize> {
+        let n = self.homes.range((room, 0)..=(room, u8::MAX)).count();
+        self.homes.contains(&(room, round)).then_some(n)
     }
 
     /// The detector of a fingerprint.

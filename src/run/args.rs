@@ -126,6 +126,9 @@ pub struct Replay {
     /// How many threads work [default: one a core] [env: TRAILHOUND_THREADS]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Engine")]
     pub threads: Option<usize>,
+    /// The most that is remembered, in encoded bytes [default: 1GiB] [env: TRAILHOUND_STATE_BUDGET]
+    #[arg(long, value_name = "BYTES", value_parser = crate::config::state_budget, help_heading = "Engine")]
+    pub state_budget: Option<usize>,
     /// How late a record may come and still be put in order [default: 10m] [env: TRAILHOUND_LATENESS]
     #[arg(long, value_name = "SPAN", help_heading = "Engine")]
     pub lateness: Option<Span>,
@@ -203,6 +206,9 @@ pub struct Watch {
     /// How many threads work [default: one a core] [env: TRAILHOUND_THREADS]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Daemon")]
     pub threads: Option<usize>,
+    /// The most that is remembered, in encoded bytes [default: 1GiB] [env: TRAILHOUND_STATE_BUDGET]
+    #[arg(long, value_name = "BYTES", value_parser = crate::config::state_budget, help_heading = "Daemon")]
+    pub state_budget: Option<usize>,
 }
 
 /// What to do with the configuration.

@@ -80,9 +80,11 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
     }
     run.summary.interrupted = stop.is_asked();
     let saved = run.save(&engine, store.as_ref());
+    let holdings = engine.holdings().memories.to_vec();
     run.take(engine.finish())?;
     run.summary.census = Census::of(engine.census());
     run.summary.evicted = evicted(&engine);
+    run.summary.holdings = holdings;
     run.finish(args, started, output.fail_on, saved)
 }
 
@@ -214,6 +216,8 @@ fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
         roles,
         windows,
         habits,
+        peers,
+        profiles,
         sleepers,
         values,
         waiting,
@@ -225,17 +229,19 @@ fn evicted(engine: &Engine) -> Vec<(&'static str, u64)> {
     } = engine.evictions();
     vec![
         ("records that could be seen again (duplicates_max)", duplicates),
-        ("credentials' origins (links_max)", links),
-        ("sessions that waited for their origin (links_max)", late_links),
-        ("roles' session names (roles_max)", roles),
-        ("windows of correlations (windows_max)", windows),
-        ("habits (habits_max)", habits),
-        ("keys that were not seen for longest (sleepers_max)", sleepers),
+        ("credentials' origins (links_bytes)", links),
+        ("sessions that waited for their origin (links_bytes)", late_links),
+        ("roles' session names (roles_bytes)", roles),
+        ("windows of correlations (windows_bytes)", windows),
+        ("habits (habits_bytes)", habits),
+        ("habits of peers (peers_bytes)", peers),
+        ("profiles (profiles_bytes)", profiles),
+        ("keys that were not seen for longest (sleepers_bytes)", sleepers),
         ("values of habits that hold too many", values),
         ("findings that lacked something, beyond 16 under one key", waiting),
-        ("open alerts (groups_max)", groups),
-        ("actors' risk (actors_max)", actors),
-        ("detectors that actors are known for (actors_max)", familiar),
+        ("open alerts (groups_bytes)", groups),
+        ("actors' risk (actors_bytes)", actors),
+        ("detectors that actors are known for (actors_bytes)", familiar),
         ("open incidents (incidents_max)", incidents),
         ("alerts that their incidents no longer list, beyond 100 of one", members),
     ]
@@ -257,6 +263,7 @@ fn overrides(args: &Replay) -> Overrides {
         environment: settings::environment(),
         lateness: args.lateness,
         threads: args.threads,
+        state_budget: args.state_budget,
         format: args.format,
         min_severity: args.min_severity,
         fail_on: args.fail_on,

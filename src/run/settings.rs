@@ -38,6 +38,7 @@ pub fn overrides(args: &args::Watch) -> Overrides {
         environment: Environment::of(std::env::vars_os(), WATCH_FORMAT),
         lateness: args.lateness,
         threads: args.threads,
+        state_budget: args.state_budget,
         min_severity: args.min_severity,
         suppressions: args.suppressions.clone(),
         aws: remote::overrides(&args.aws),

@@ -4,6 +4,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod behaviours;
+mod budget;
 mod cli;
 mod config;
 mod correlations;

@@ -45,9 +45,11 @@ impl Familiar {
     }
 }
 
-/// How much of it is kept, of how many actors are: some detectors of each.
-pub fn limit(actors: Limit) -> Limit {
-    Limit { entries: actors.entries.saturating_mul(8), ..actors }
+/// How much room that of actors leaves to themselves, and how much to this: a quarter, some detectors of each.
+pub fn divided(actors: Limit) -> (Limit, Limit) {
+    let bytes = actors.bytes / 4;
+    let own = Limit { bytes: (actors.bytes - bytes).max(1), ..actors };
+    (own, Limit { entries: actors.entries.saturating_mul(8), bytes: bytes.max(1) })
 }
 
 /// Under which key it is kept, of an actor's key and the name of a detector.

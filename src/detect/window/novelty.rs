@@ -8,6 +8,8 @@
 //! more than [`VALUES_MAX`] is *spread*: a new value says nothing about it, so it says nothing until half of them are forgotten,
 //! and then it learns again.
 
+mod packed;
+
 use super::{Decision, Sight};
 use crate::detect::catalog::{Correlation, Learning};
 use crate::detect::finding::{Habit, Whose};
@@ -193,7 +195,8 @@ impl ValueHabit {
         while self.values.len() >= VALUES_MAX {
             let oldest = self.values.iter().enumerate().min_by_key(|(_, known)| (known.hour, known.hash));
             let Some(i) = oldest.map(|(i, _)| i) else { return };
-            self.values.remove(i);
+            let gone = self.values.remove(i).hash;
+            self.names.retain(|(hash, _)| *hash != gone);
             self.is_spread = true;
             self.pushed_out += 1;
         }

@@ -4,6 +4,8 @@
 //! given. That needs no list of the ways in which it can be done. Only what was refused is kept, for the span: a key that is refused
 //! nothing costs nothing.
 
+mod packed;
+
 use super::{Decision, NAME_BYTES, Sight, clipped};
 use crate::detect::catalog::Correlation;
 use crate::detect::finding::Habit;

@@ -125,7 +125,7 @@ impl Scribe {
         let thread = std::thread::Builder::new().name("scribe".to_owned()).spawn(move || {
             let mut kept = 0;
             for job in orders {
-                let written = write(&store, &job, &mut kept);
+                let written = write(&store, job, &mut kept);
                 if results.blocking_send(written).is_err() {
                     return;
                 }
@@ -153,7 +153,7 @@ impl Drop for Scribe {
 }
 
 /// `kept` is the ordinal of the snapshot before: its journals stay, in case the new one cannot be read.
-fn write(store: &Store, job: &Job, kept: &mut u64) -> Written {
+fn write(store: &Store, job: Job, kept: &mut u64) -> Written {
     let started = Instant::now();
     let ordinal = job.checkpoint.ordinal;
     let bytes = job.checkpoint.to_bytes(job.image.to_bytes());

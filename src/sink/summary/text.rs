@@ -34,6 +34,7 @@ impl Summary {
         line("detectors", top(self.alerts.by_detector.iter()));
         line("principals", top(self.alerts.by_principal.iter()));
         line("lineage", self.lineage());
+        line("state", self.state());
         line("speed", self.speed());
         for warning in self.warnings() {
             line("warning", warning);
@@ -153,6 +154,27 @@ impl Summary {
         format!(
             "no AssumeRole was seen although roles were used: a trail of write events alone leaves it out, and who stands behind a role stays unknown; {blinds}"
         )
+    }
+
+    /// What is remembered at the end, the largest memories first.
+    fn state(&self) -> String {
+        let mib = |bytes: usize| bytes.div_ceil(1 << 20);
+        let mut largest: Vec<_> = self.holdings.iter().filter(|(_, held, _)| held.bytes >= 1 << 20).collect();
+        largest.sort_by_key(|(_, held, _)| std::cmp::Reverse(held.bytes));
+        let named = largest.iter().take(3).map(|(memory, held, most)| {
+            format!(
+                "{} {memory} in {} of {} MiB",
+                grouped(held.entries as u64),
+                mib(held.bytes),
+                mib(most.bytes)
+            )
+        });
+        let named: Vec<String> = named.collect();
+        if named.is_empty() {
+            return String::new();
+        }
+        let all: usize = self.holdings.iter().map(|(_, held, _)| held.bytes).sum();
+        format!("{} MiB: {}", mib(all), named.join(", "))
     }
 
     fn speed(&self) -> String {

@@ -102,13 +102,15 @@ impl Engine {
 type Count = fn(&Evictions) -> u64;
 
 /// The memories, as `memory` of `trailhound_evictions_total`.
-const EVICTIONS: [(&str, Count); 14] = [
+const EVICTIONS: [(&str, Count); 16] = [
     ("duplicates", |e| e.duplicates),
     ("links", |e| e.links),
     ("late_links", |e| e.late_links),
     ("roles", |e| e.roles),
     ("windows", |e| e.windows),
     ("habits", |e| e.habits),
+    ("peers", |e| e.peers),
+    ("profiles", |e| e.profiles),
     ("sleepers", |e| e.sleepers),
     ("values", |e| e.values),
     ("waiting", |e| e.waiting),

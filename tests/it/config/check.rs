@@ -36,6 +36,8 @@ fn every_setting_is_understood_from_its_variable_as_from_the_file() {
         let value = match (path.as_str(), entry.kind) {
             ("engine.boundary_bytes", _) => "32MiB",
             ("engine.record_bytes", _) => "2MiB",
+            // More than all memories together, which are written, too.
+            ("engine.state_budget", _) => "3GiB",
             ("watch.unacknowledged_max", _) => "77",
             ("watch.s3", _) => "s3://one/, s3://two/AWSLogs/",
             ("watch.sqs", _) => "https://sqs.eu-west-1.amazonaws.com/111122223333/q",
