@@ -3,11 +3,14 @@
 //! Everything here is words and types; what they mean is decided where they are used. The README describes each
 //! flag, and a test compares the two.
 
+mod generate;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub use self::generate::Generate;
 use super::status::Status;
 use crate::alert::Severity;
 use crate::config::watch::{Listen, StdoutForm, queue_url};
@@ -37,6 +40,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Configuration,
     },
+    /// Try every right and wire that `watch` would need, and say what is missing
+    Doctor(Box<Doctor>),
     /// Look at, check and test detectors
     Detectors {
         /// What to do with them.
@@ -218,6 +223,17 @@ pub enum Configuration {
     Check(Box<Watch>),
 }
 
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print one JSON document a line instead of text
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// What `watch` would be told
+    #[command(flatten)]
+    pub watch: Watch,
+}
+
 /// The form of the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum LogForm {
@@ -362,63 +378,6 @@ pub struct Explain {
     pub config: Config,
 }
 
-/// Arguments of `generate`.
-#[derive(Debug, Args)]
-pub struct Generate {
-    /// How many records
-    #[arg(long, value_name = "N", required_unless_present = "world")]
-    pub records: Option<u64>,
-    /// Over how many files
-    #[arg(long, value_name = "N", required_unless_present = "world")]
-    pub files: Option<u64>,
-    /// The seed: the same one writes the same bytes
-    #[arg(long, value_name = "S")]
-    pub seed: u64,
-    /// The directory to write to; made if need be
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub out: PathBuf,
-    /// Plant this attack; may be given several times, or `all`
-    #[arg(long = "attack", value_name = "NAME", value_delimiter = ',')]
-    pub attacks: Vec<String>,
-    /// Which calls there are: management and data events, or management events only
-    #[arg(long, value_name = "SHAPE", default_value = "archive", value_parser = ["archive", "management"])]
-    pub shape: String,
-    /// How many accounts [default: 3]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub accounts: Option<u32>,
-    /// How many people, roles and users, over all accounts [default: 120; in a world 2000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub principals: Option<u32>,
-    /// When the first call happens; in a world, the Monday on or before it [default: 2026-03-02T00:00:00Z]
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub start: Option<Timestamp>,
-    /// For how long calls happen [default: 7d]
-    #[arg(long, value_name = "SPAN")]
-    pub span: Option<Span>,
-    /// Which share of the records is delivered twice, from 0 to 1 [default: 0; in a world 0.02]
-    #[arg(long, value_name = "SHARE", value_parser = share)]
-    pub duplicates: Option<f64>,
-
-    /// Weeks of an organisation at work, hard to be quiet in, instead of so many records
-    #[arg(long, conflicts_with_all = ["records", "files", "attacks", "shape", "accounts", "span"], help_heading = "A world")]
-    pub world: bool,
-    /// How many weeks
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=520), requires = "world", help_heading = "A world")]
-    pub weeks: u32,
-    /// Plant this scenario in an existing principal: `NAME`, `NAME:fast` (ten minutes), `NAME:slow` (three days), or `all`
-    #[arg(
-        long = "plant",
-        value_name = "NAME",
-        value_delimiter = ',',
-        requires = "world",
-        help_heading = "A world"
-    )]
-    pub plants: Vec<String>,
-    /// The first day on which something is planted; before it everything is benign
-    #[arg(long, value_name = "DAY", default_value_t = 14, requires = "world", help_heading = "A world")]
-    pub plant_from: u32,
-}
-
 /// The form of the summary.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum SummaryForm {
@@ -471,13 +430,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|n| (1..=1024).contains(n))
         .ok_or_else(|| "write a number from 1 to 1024".to_owned())
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|n| (0.0..=1.0).contains(n))
-        .ok_or_else(|| "write a number from 0 to 1".to_owned())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod args;
 pub mod check;
 pub mod console;
 pub mod detectors;
+pub mod doctor;
 pub mod explain;
 pub mod generate;
 mod generate_world;
@@ -67,6 +68,7 @@ fn dispatch(command: Command) -> Result<Status, Failure> {
         Command::Replay(args) => replay::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Config { command: Configuration::Check(args) } => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Detectors { command } => detectors::run(command),
         Command::Explain(args) => explain::run(&args),
         Command::Generate(args) => generate::run(&args),

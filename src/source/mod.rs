@@ -13,6 +13,7 @@ pub mod notice;
 pub mod peek;
 pub mod pipe;
 pub mod plan;
+pub mod probe;
 pub mod remote;
 
 use std::io;

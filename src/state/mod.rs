@@ -19,6 +19,9 @@ const HEADER_BYTES: usize = 16 + 4 + 8 + 32;
 /// How many snapshots stay.
 const KEPT: usize = 2;
 
+/// The file by which a process takes a directory for itself.
+pub const LOCK: &str = "lock";
+
 /// A directory that holds snapshots.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -111,7 +114,7 @@ impl Store {
     /// Takes the directory for this process alone, for as long as the lock lives. `None`: somebody else has it.
     pub fn lock(&self) -> Result<Option<Lock>, StateError> {
         self.prepare()?;
-        let path = self.dir.join("lock");
+        let path = self.dir.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|e| io_error("open", &path, e))?;
         match file.try_lock() {

@@ -1,6 +1,6 @@
 //! S3 and SQS: on a simulator always, on an independent server where there is one.
 
-mod contract;
+pub(crate) mod contract;
 mod fetch;
 mod notices;
 mod poll;

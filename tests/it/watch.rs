@@ -7,6 +7,8 @@ mod aws;
 mod delivery;
 #[cfg(unix)]
 mod deploy;
+#[cfg(feature = "aws")]
+mod doctor;
 mod folder;
 mod http;
 mod recovery;

@@ -68,6 +68,11 @@ impl Connection {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
+    /// A client that can ask who we are.
+    pub fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::new(&self.config)
+    }
+
     /// A client for a queue. A long poll is silent for as long as it lasts, which is no fault.
     pub fn sqs(&self, region: Option<&str>, poll: Duration) -> aws_sdk_sqs::Client {
         let timeouts = TimeoutConfig::builder()

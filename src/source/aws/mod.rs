@@ -24,6 +24,8 @@ pub mod list;
 #[cfg(feature = "aws")]
 pub mod poll;
 #[cfg(feature = "aws")]
+pub mod probe;
+#[cfg(feature = "aws")]
 pub mod queue;
 pub mod url;
 

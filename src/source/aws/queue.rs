@@ -84,13 +84,13 @@ impl QueueSettings {
             dead_letters: dead_letters.into(),
         }
     }
+}
 
-    /// The region that an AWS URL of a queue names (`https://sqs.<region>.amazonaws.com/…`).
-    fn region(&self) -> Option<&str> {
-        let (_, host) = self.url.split_once("://")?;
-        let mut parts = host.split('/').next()?.split('.');
-        (parts.next()? == "sqs").then(|| parts.next())?.filter(|region| region.contains('-'))
-    }
+/// The region that an AWS URL of a queue names (`https://sqs.<region>.amazonaws.com/…`).
+pub fn region_of(url: &str) -> Option<&str> {
+    let (_, host) = url.split_once("://")?;
+    let mut parts = host.split('/').next()?.split('.');
+    (parts.next()? == "sqs").then(|| parts.next())?.filter(|region| region.contains('-'))
 }
 
 /// A queue of notices. Cheap to clone.
@@ -113,7 +113,7 @@ struct Inner {
 impl Queue {
     /// A queue; nothing is asked of it yet.
     pub fn new(name: impl Into<String>, connection: &Connection, settings: QueueSettings) -> Queue {
-        let region = settings.region().map(str::to_owned);
+        let region = region_of(&settings.url).map(str::to_owned);
         let name = name.into();
         Queue(Arc::new(Inner {
             counters: Counters::new(&name),
