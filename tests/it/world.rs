@@ -3,6 +3,7 @@
 
 mod made;
 mod quiet;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -122,4 +123,8 @@ fn by_detector<'a>(alerts: impl Iterator<Item = &'a Alert>, n: impl Fn(&Alert) -
     let mut counts: Vec<(String, u64)> = counts.into_iter().collect();
     counts.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), name.clone()));
     counts
+}
+
+fn number(name: &str, or: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
 }

@@ -9,7 +9,7 @@ use trailhound::alert::{Alert, Incident, Kind};
 use trailhound::engine::Engine;
 use trailhound::synth::{Form, Mark, Org, OrgPlan, Plant, Scenario};
 
-use super::{Heard, House, by_detector, feed, is_loud, settings};
+use super::{Heard, House, by_detector, feed, is_loud, number, settings};
 
 /// Days that are learned.
 const LEARNED: i64 = 14;
@@ -174,10 +174,6 @@ fn the_world_is_hard_to_be_quiet_in() {
         assert!(a_million >= 2_000.0, "seed {seed}: {a_million:.0} a million");
         assert!(by_detector(loud(), |_| 1).len() >= 12, "seed {seed}: too few kinds of look-alikes");
     }
-}
-
-fn number(name: &str, or: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
 }
 
 /// Scenarios that no detector finds in their fast form yet.
