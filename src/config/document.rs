@@ -98,6 +98,22 @@ impl<'a> Section<'a> {
         self.span.clone()
     }
 
+    /// Who says what stands at a place of this file.
+    pub fn origin(&self, span: &Range<usize>) -> Origin {
+        let (line, column) = super::fault::line_and_column(self.text, span.start);
+        Origin::File { path: self.path.display().to_string(), line, column }
+    }
+
+    /// A place of this file as `FILE:LINE:COLUMN`; the environment has no lines.
+    pub fn place(&self, span: &Range<usize>) -> String {
+        match self.origin(span) {
+            Origin::File { path, line, column } if path != super::environment::DOCUMENT => {
+                format!("{path}:{line}:{column}")
+            }
+            _ => super::environment::DOCUMENT.to_owned(),
+        }
+    }
+
     /// The directory that relative paths start from.
     pub fn directory(&self) -> &'a Path {
         self.path.parent().unwrap_or(Path::new(""))
@@ -428,9 +444,12 @@ fn inline(value: &Spanned<DeValue<'_>>) -> String {
 }
 
 fn shown(key: &str, value: &Spanned<DeValue<'_>>) -> String {
-    let is_secret = ["secret", "token", "password", "header"].iter().any(|word| key.contains(word));
+    let is_secret =
+        ["secret", "token", "password", "header", "authorization"].iter().any(|word| key.contains(word));
     match value.get_ref().as_str() {
         _ if is_secret && !key.ends_with("_file") && !key.ends_with("_env") => "\"(set)\"".to_owned(),
+        // An address without its scheme is still an address.
+        Some(text) if key == "url" && !text.contains("://") => "\"(set)\"".to_owned(),
         Some(text) => match text.split_once("://") {
             // The path of a webhook's address is its secret, and so is what stands before an `@`.
             Some((scheme, rest)) => {

@@ -1,6 +1,8 @@
 //! `[watch]`, `[http]` and `[sinks]`: what the daemon goes by.
 
 mod check;
+mod receiver;
+mod sinks;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,10 +11,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use self::check::check;
+pub use self::receiver::{Address, Named, Receiver, Webhook};
+pub(super) use self::sinks::read_sinks;
+pub use self::sinks::{Sinks, StdoutForm};
 use super::document::Section;
 use super::inventory::{Kind, Notes, Value};
-use crate::sink::outbox;
-use crate::sink::recipient::Form;
 use crate::source::aws::S3Url;
 use crate::source::folder;
 use crate::time::Span;
@@ -121,46 +124,6 @@ impl FromStr for Listen {
             _ => text.parse().map(Listen::At).map_err(|_| {
                 format!("`{text}` is not an address and port such as 127.0.0.1:9847, nor `off`")
             }),
-        }
-    }
-}
-
-/// Where alerts go.
-#[derive(Clone, Debug, Default)]
-pub struct Sinks {
-    /// Standard output; `None`: text on a terminal and NDJSON otherwise.
-    pub stdout: Option<StdoutForm>,
-    /// A file of NDJSON.
-    pub file: Option<PathBuf>,
-    /// What may wait for each.
-    pub outbox: outbox::Bounds,
-}
-
-/// Whether and how alerts are written to standard output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StdoutForm {
-    /// Not at all.
-    Off,
-    /// In this form.
-    On(Form),
-}
-
-impl fmt::Display for StdoutForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            StdoutForm::Off => "off",
-            StdoutForm::On(form) => form.name(),
-        })
-    }
-}
-
-impl FromStr for StdoutForm {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<StdoutForm, String> {
-        match text {
-            "off" => Ok(StdoutForm::Off),
-            _ => text.parse().map(StdoutForm::On).map_err(|error: String| format!("{error}, or off")),
         }
     }
 }
@@ -274,21 +237,6 @@ pub(super) fn read_http(section: Option<Section<'_>>, http: &mut Http) {
     section.set_some_path("tls_cert", &mut http.tls_cert);
     section.set_some_path("tls_key", &mut http.tls_key);
     section.set_at_least("connections_max", 1, &mut http.connections_max);
-    section.finish();
-}
-
-pub(super) fn read_sinks(section: Option<Section<'_>>, sinks: &mut Sinks) {
-    let Some(mut section) = section else { return };
-    section.set_at_least("outbox_max", 1, &mut sinks.outbox.letters);
-    section.set_bytes("outbox_bytes", 1 << 16, &mut sinks.outbox.bytes);
-    if let Some(mut stdout) = section.section("stdout") {
-        stdout.set_some("format", &mut sinks.stdout);
-        stdout.finish();
-    }
-    if let Some(mut file) = section.section("file") {
-        file.set_some_path("path", &mut sinks.file);
-        file.finish();
-    }
     section.finish();
 }
 

@@ -113,7 +113,8 @@ impl Pattern {
         self.is_everything
     }
 
-    fn matches(&self, text: &str) -> bool {
+    /// Whether a name is meant.
+    pub fn matches(&self, text: &str) -> bool {
         self.matcher.is_match(text)
     }
 }

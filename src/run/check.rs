@@ -7,7 +7,7 @@ use super::console;
 use super::pack;
 use super::settings;
 use super::status::{Failure, Status};
-use super::watch::http;
+use super::watch::{http, sinks};
 use crate::config::{self, Notes};
 use crate::inert;
 
@@ -47,6 +47,7 @@ fn detector_faults(args: &Args, settings: &config::Settings) -> Vec<String> {
             if let Err(failure) = pack::obey(&mut loaded.catalog, settings.modes.clone(), suppressions) {
                 add(failure);
             }
+            faults.extend(sinks::unknown_detectors(&settings.watch, &loaded.catalog));
         }
         Err(failure) => {
             add(failure);

@@ -9,7 +9,7 @@ mod report;
 use super::args::Doctor as Args;
 use super::settings;
 use super::status::{Failure, Status};
-use super::watch::http;
+use super::watch::{http, sinks};
 use super::{console, pack};
 use crate::config;
 use crate::source::probe::Trial;
@@ -39,7 +39,8 @@ fn settings_of(args: &Args) -> Result<config::Settings, Failure> {
     }
     let mut loaded = pack::load(&args.watch.pack, &settings.context)?;
     pack::obey(&mut loaded.catalog, settings.modes.clone(), settings.suppressions.as_deref())?;
-    Ok(settings)
+    let unknown = sinks::unknown_detectors(&settings.watch, &loaded.catalog);
+    if unknown.is_empty() { Ok(settings) } else { Err(Failure::usage(unknown.join("\n"))) }
 }
 
 #[cfg(feature = "aws")]

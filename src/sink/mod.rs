@@ -4,14 +4,17 @@
 //! none of them shows a raw control character.
 
 pub mod csv;
+pub mod http;
 mod incidents;
 pub mod ndjson;
 pub mod outbox;
 pub mod recipient;
 pub mod rejects;
+pub mod route;
 pub mod summary;
 pub mod table;
 pub mod text;
+pub mod webhook;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ mod folder;
 mod http;
 mod recovery;
 mod reload;
+mod sinks;
 mod state;
 mod tls;
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Remote, Watch};
 use crate::config::inventory::Notes;
+use crate::sink::recipient::Ages;
 use crate::source::folder;
 
 /// Leaves a fault for each thing that the daemon could not begin with.
@@ -31,6 +32,11 @@ pub fn check(watch: &Watch, notes: &mut Notes) {
         }
     }
     check_remote(remote, notes);
+    for webhook in &watch.sinks.webhooks {
+        if let Err(faults) = webhook.settings(Ages::default()) {
+            notes.faults.extend(faults);
+        }
+    }
 }
 
 fn outside(setting: &str, what: &str, path: &Path, notes: &mut Notes) {

@@ -1,4 +1,5 @@
-//! What can be tried on this machine: folders, the state, files that are written, the address that is listened at.
+//! What can be tried without AWS: folders, the state, files that are written, who is posted to, the address that is
+//! listened at.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -7,7 +8,9 @@ use std::path::Path;
 
 use walkdir::WalkDir;
 
-use crate::config::watch::{Listen, Watch};
+use crate::config::ConfigError;
+use crate::config::watch::{Listen, Receiver, Watch};
+use crate::sink::http::Poster;
 use crate::source::probe::Trial;
 use crate::state::Store;
 
@@ -40,6 +43,7 @@ pub(super) fn outputs(watch: &Watch) -> Vec<Trial> {
     if let Some(path) = &watch.sinks.file {
         trials.push(file(path));
     }
+    trials.extend(watch.sinks.webhooks.iter().map(|webhook| receiver(&webhook.receiver)));
     if let Listen::At(address) = watch.http.listen {
         let wire = address.to_string();
         trials.push(match TcpListener::bind(address) {
@@ -53,6 +57,21 @@ pub(super) fn outputs(watch: &Watch) -> Vec<Trial> {
         });
     }
     trials
+}
+
+/// Whether somebody answers who is to be posted to. No alert is sent.
+fn receiver(receiver: &Receiver) -> Trial {
+    let wire = format!("sink {}", receiver.name);
+    let remedy = "check its address, the way to it and ca_file under its name in [sinks]";
+    let endpoint = match receiver.endpoint() {
+        Ok(endpoint) => endpoint,
+        Err(faults) => return Trial::fails(&wire, "reach", ConfigError::new(faults).to_string(), remedy),
+    };
+    let reached = Poster::new(&endpoint).map_err(|error| error.to_string());
+    match reached.and_then(|poster| poster.reach().map_err(|refusal| refusal.to_string())) {
+        Ok(status) => Trial::works(&wire, "reach", format!("{} answers ({status} to a HEAD)", endpoint.url)),
+        Err(message) => Trial::fails(&wire, "reach", message, remedy),
+    }
 }
 
 fn state(dir: &Path) -> Trial {

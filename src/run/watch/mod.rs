@@ -11,6 +11,7 @@
 
 mod api;
 mod courier;
+mod dead_letters;
 pub(super) mod http;
 mod logging;
 mod machine;
@@ -22,6 +23,7 @@ mod reload;
 mod scribe;
 mod shared;
 mod signals;
+pub(super) mod sinks;
 mod sources;
 
 use std::io;
@@ -34,25 +36,24 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use self::courier::Courier;
+use self::dead_letters::{DeadLetters, Undertaker};
 use self::machine::{Command, Ending, Gauge, Machine, Pace, Silence};
 use self::port::Port;
 use self::post::Post;
 use self::reload::{Fresh, InForce, Reloader};
 use self::scribe::{Checkpoint, Scribe};
-use self::shared::{Shared, SinkState};
+use self::shared::Shared;
+use self::sinks::Sink;
 use super::args::Watch as Args;
 use super::console;
 use super::status::{Failure, Status};
 use crate::alert::Severity;
 use crate::config;
-use crate::config::watch::{StdoutForm, Watch};
+use crate::config::watch::Watch;
 use crate::detect::catalog::Catalog;
 use crate::engine::{self, Engine, Lines};
 use crate::inert;
-use crate::sink::SinkError;
-use crate::sink::Target;
-use crate::sink::outbox::{Letter, Outbox};
-use crate::sink::recipient::{self, Form, Recipient, Stdout};
+use crate::sink::outbox::Letter;
 use crate::source::delivery::{self, Budget, Feed, Source};
 use crate::state::{StateError, Store};
 use crate::telemetry::metrics::Metrics;
@@ -99,7 +100,7 @@ impl Daemon {
         let settings = std::mem::take(&mut fresh.settings);
         let config::Settings { engine, output, watch: watch_settings, aws, .. } = settings;
         let (store, lock) = open_state(&watch_settings)?;
-        let recipients = recipients(&watch_settings)?;
+        let sinks = sinks::open(&watch_settings, fresh.in_force.risk.quiet)?;
         let (stop, stopped) = watch::channel(false);
         let budget = Budget::new(watch_settings.in_flight_bytes);
         let sources = sources::open(&watch_settings, aws, runtime);
@@ -112,7 +113,7 @@ impl Daemon {
             ports.push(Port::new(source.name(), intake, Default::default()));
             feeds.push(feed);
         }
-        let shared = share(&fresh.in_force.catalog, &sources, &recipients, &watch_settings, budget, health)?;
+        let shared = share(&fresh.in_force.catalog, &sources, &sinks, &watch_settings, budget, health)?;
         let mut door = None;
         if let Some(server) = runtime.block_on(http::bind(&watch_settings.http))? {
             door = Some(server.door());
@@ -121,14 +122,15 @@ impl Daemon {
             runtime.spawn(server.serve(shared.clone(), stopped.clone()));
         }
         let state = watch_settings.state.clone();
-        let couriers = recipients.into_iter().enumerate().map(|(sink, recipient)| {
-            let (shared, stop, state) = (shared.clone(), stop.clone(), state.clone());
-            Courier { sink, recipient, shared, state, stop }.start()
+        let dead = Arc::new(DeadLetters::new(shared.clone(), &state));
+        let couriers = sinks.into_iter().enumerate().map(|(n, sink)| {
+            Courier::new(n, sink.recipient, shared.clone(), dead.clone(), stop.clone()).start()
         });
         let couriers = couriers.collect::<io::Result<Vec<_>>>();
         let couriers = couriers.map_err(|error| Failure::new(Status::Usage, error))?;
         let min_severity = output.min_severity.unwrap_or(Severity::Informational);
-        let post = Post::new(shared.clone(), min_severity, &state);
+        let undertaker = Undertaker::start(dead).map_err(|error| Failure::new(Status::Usage, error))?;
+        let post = Post::new(shared.clone(), min_severity, undertaker);
         let grace = watch_settings.shutdown_grace;
         let (commands, orders) = mpsc::channel(4);
         let on_change = watch_settings.reload_on_change;
@@ -238,30 +240,16 @@ fn open_state(watch: &Watch) -> Result<(Store, crate::state::Lock), Failure> {
     }
 }
 
-fn recipients(watch: &Watch) -> Result<Vec<Box<dyn Recipient>>, Failure> {
-    let mut recipients: Vec<Box<dyn Recipient>> = Vec::new();
-    let default = if console::is_terminal() { Form::Text } else { Form::Ndjson };
-    if let StdoutForm::On(form) = watch.sinks.stdout.unwrap_or(StdoutForm::On(default)) {
-        recipients.push(Box::new(Stdout::new(form, console::look())));
-    }
-    if let Some(path) = &watch.sinks.file {
-        let lines = recipient::Lines::open(path);
-        let lines = lines.map_err(|error| SinkError::new(&Target::File(path.clone()), error))?;
-        recipients.push(Box::new(lines));
-    }
-    Ok(recipients)
-}
-
 fn share(
     catalog: &Arc<Catalog>,
     sources: &[Box<dyn Source>],
-    recipients: &[Box<dyn Recipient>],
+    sinks: &[Sink],
     watch: &Watch,
     budget: Budget,
     health: Vec<(String, watch::Receiver<delivery::Health>)>,
 ) -> Result<Arc<Shared>, Failure> {
     let source_names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
-    let sink_names: Vec<&str> = recipients.iter().map(|recipient| recipient.name()).collect();
+    let sink_names: Vec<&str> = sinks.iter().map(|sink| sink.recipient.name()).collect();
     let metrics = Metrics::new(catalog, &source_names, &sink_names);
     metrics.add_process();
     for collector in sources.iter().flat_map(|source| source.collectors()) {
@@ -272,12 +260,8 @@ fn share(
     metrics.sources.bytes_in_flight_max.set(i64::try_from(budget.bytes_max()).unwrap_or(i64::MAX));
     metrics.alerts.reload_ok.set(1);
     metrics.alerts.reload_time.set(console::now().0 as f64);
-    let sinks = sink_names.iter().map(|name| SinkState {
-        name: (*name).to_owned(),
-        outbox: Arc::new(Outbox::new(watch.sinks.outbox)),
-        is_failing: Default::default(),
-    });
-    Ok(Arc::new(Shared::new(metrics, sinks.collect(), budget, health, catalog.clone(), console::now())))
+    let sinks = sinks::states(sinks, watch);
+    Ok(Arc::new(Shared::new(metrics, sinks, budget, health, catalog.clone(), console::now())))
 }
 
 /// What the engine's thread begins with.
@@ -406,18 +390,8 @@ impl Machine {
         for (name, lines) in outboxes {
             let letters = lines.iter().filter_map(|line| Letter::read(line));
             match self.shared.sinks.iter().find(|sink| sink.name == name) {
-                Some(sink) => {
-                    let pushed_out = sink.outbox.put(letters);
-                    if !pushed_out.is_empty() {
-                        post::bury(&self.shared, &self.dir, &name, &pushed_out);
-                    }
-                }
-                None => {
-                    let letters: Vec<_> = letters.collect();
-                    if !letters.is_empty() {
-                        post::bury(&self.shared, &self.dir, &name, &letters);
-                    }
-                }
+                Some(sink) => self.post.put(sink, letters),
+                None => self.post.bury(&name, letters.collect()),
             }
         }
     }

@@ -1,40 +1,30 @@
 //! Where alerts and incidents go when they leave the engine: into every outbox, the directory and the counters.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::shared::Shared;
+use super::dead_letters::Undertaker;
+use super::shared::{Shared, SinkState};
 use crate::alert::{Alert, Incident, Severity};
 use crate::engine::{Document, Step};
 use crate::sink::outbox::Letter;
 
 /// Alerts whose severity is remembered, so that one counts again only when it rises.
 const REACHED_MAX: usize = 50_000;
-/// No file of dead letters grows beyond this.
-const DEAD_BYTES_MAX: u64 = 256 << 20;
 
 /// The engine's side of the sinks.
 pub(super) struct Post {
     shared: Arc<Shared>,
     min_severity: Severity,
-    state: PathBuf,
+    undertaker: Undertaker,
     reached: HashMap<String, Severity>,
     order: VecDeque<String>,
 }
 
 impl Post {
-    pub(super) fn new(shared: Arc<Shared>, min_severity: Severity, state: &Path) -> Post {
-        Post {
-            shared,
-            min_severity,
-            state: state.to_owned(),
-            reached: HashMap::new(),
-            order: VecDeque::new(),
-        }
+    pub(super) fn new(shared: Arc<Shared>, min_severity: Severity, undertaker: Undertaker) -> Post {
+        Post { shared, min_severity, undertaker, reached: HashMap::new(), order: VecDeque::new() }
     }
 
     /// Sends what a step came to on its way. `seen` is when the objects behind it were at hand.
@@ -50,12 +40,32 @@ impl Post {
             return;
         }
         for sink in &self.shared.sinks {
-            let pushed_out = sink.outbox.put(letters.iter().cloned());
-            if !pushed_out.is_empty() {
-                tracing::error!(sink = %sink.name, n_alerts = pushed_out.len(), "outbox is full");
-                bury(&self.shared, &self.state, &sink.name, &pushed_out);
-            }
+            let route = sink.route();
+            let wanted: Vec<Letter> =
+                letters.iter().filter(|letter| route.takes(&letter.news)).cloned().collect();
+            sink.count(&self.shared.metrics, "not_wanted", (letters.len() - wanted.len()) as u64);
+            self.put(sink, wanted);
         }
+    }
+
+    /// Puts letters into an outbox, and keeps aside what has no room any more.
+    pub(super) fn put(&self, sink: &SinkState, letters: impl IntoIterator<Item = Letter>) {
+        let pushed_out = sink.outbox.put(letters);
+        sink.count(&self.shared.metrics, "superseded", pushed_out.n_superseded);
+        if !pushed_out.letters.is_empty() {
+            tracing::error!(sink = %sink.name, n_alerts = pushed_out.letters.len(), "outbox is full");
+        }
+        self.undertaker.bury(&sink.name, pushed_out.letters);
+    }
+
+    /// Waits until what had no room is in its file.
+    pub(super) fn settle(&self) {
+        self.undertaker.settle();
+    }
+
+    /// Keeps letters aside for a sink that is not there.
+    pub(super) fn bury(&self, sink: &str, letters: Vec<Letter>) {
+        self.undertaker.bury(sink, letters);
     }
 
     fn alert(&mut self, alert: &Alert, seen: Option<Instant>) -> Option<Letter> {
@@ -109,38 +119,4 @@ impl Post {
     pub(super) fn resume(&mut self, reached: Vec<(String, Severity)>) {
         reached.into_iter().for_each(|(id, severity)| self.remember(id, severity));
     }
-}
-
-/// Keeps letters aside that will not be delivered, in `dead-letters-SINK.ndjson` beside the state.
-pub(super) fn bury(shared: &Shared, state: &Path, sink: &str, letters: &[Letter]) {
-    let path = state.join(format!("dead-letters-{sink}.ndjson"));
-    let n = letters.len() as u64;
-    let outcome = match append(&path, letters) {
-        Ok(true) => {
-            tracing::error!(sink, n_alerts = n, path = %path.display(), "alerts were not delivered and are kept aside");
-            "dead_lettered"
-        }
-        Ok(false) => {
-            tracing::error!(sink, n_alerts = n, path = %path.display(), "alerts are lost: the dead letters are full");
-            "lost"
-        }
-        Err(error) => {
-            tracing::error!(sink, n_alerts = n, path = %path.display(), %error, "alerts are lost");
-            "lost"
-        }
-    };
-    shared.metrics.sinks.deliveries.with_label_values(&[sink, outcome]).inc_by(n);
-}
-
-/// Says whether there was room.
-fn append(path: &Path, letters: &[Letter]) -> std::io::Result<bool> {
-    let mut file = File::options().create(true).append(true).open(path)?;
-    if file.metadata()?.len() > DEAD_BYTES_MAX {
-        return Ok(false);
-    }
-    for letter in letters {
-        file.write_all(&letter.line)?;
-    }
-    file.sync_data()?;
-    Ok(true)
 }

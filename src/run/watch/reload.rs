@@ -1,5 +1,5 @@
-//! What can change while the daemon works: detectors, modes, suppressions, what is known, risk; and who is let in over
-//! HTTP.
+//! What can change while the daemon works: detectors, modes, suppressions, what is known, risk; which alerts sinks get,
+//! where those are that are posted to, with which secrets; and who is let in over HTTP.
 //!
 //! It is read again when somebody says so (SIGHUP) and when one of its files has changed and rests. A set with any
 //! fault in it is refused whole and the one before it stays in force, which the log, the metrics and the API say.
@@ -19,6 +19,7 @@ use tokio::time::MissedTickBehavior;
 use super::http::{self, Door};
 use super::machine::Command;
 use super::shared::{ReloadStatus, Shared};
+use super::sinks::{self, Successors};
 use crate::config::{self, Notes};
 use crate::detect::catalog::Catalog;
 use crate::detect::risk::RiskSettings;
@@ -51,6 +52,7 @@ pub(super) struct Fresh {
     /// The settings without what [`InForce`] took over.
     pub settings: config::Settings,
     notes: Notes,
+    sink_files: Vec<PathBuf>,
 }
 
 /// Reads everything, beside the work.
@@ -65,6 +67,10 @@ pub(super) fn read(args: &Args) -> Result<Fresh, Failure> {
         tracing::warn!("{}", inert::plain(&warning.to_string()));
     }
     pack::obey(&mut loaded.catalog, settings.modes.clone(), settings.suppressions.as_deref())?;
+    let unknown = sinks::unknown_detectors(&settings.watch, &loaded.catalog);
+    if !unknown.is_empty() {
+        return Err(Failure::usage(unknown.join("\n")));
+    }
     let hash = hash(&loaded.catalog, &settings, &notes);
     let in_force = InForce {
         catalog: Arc::new(loaded.catalog),
@@ -72,7 +78,8 @@ pub(super) fn read(args: &Args) -> Result<Fresh, Failure> {
         risk: settings.engine.fold.risk,
         hash,
     };
-    Ok(Fresh { in_force, settings, notes })
+    let sink_files = settings.watch.sinks.files();
+    Ok(Fresh { in_force, settings, notes, sink_files })
 }
 
 /// A hash of everything that could change an alert: detectors, and what stands in [`SECTIONS`] and the files named there.
@@ -111,6 +118,8 @@ pub(super) struct Reloader {
     pub door: Option<Arc<Door>>,
     /// What was said at the start, or by the last set that took effect.
     pub notes: Notes,
+    /// The files that sinks named then.
+    pub sink_files: Vec<PathBuf>,
     /// Whether to look at files.
     pub on_change: bool,
 }
@@ -130,6 +139,7 @@ impl Reloader {
             commands: commands.clone(),
             door,
             notes: std::mem::take(&mut fresh.notes),
+            sink_files: std::mem::take(&mut fresh.sink_files),
             on_change,
         }
     }
@@ -167,7 +177,8 @@ impl Reloader {
     }
 
     async fn traces(&self) -> Traces {
-        let files = files(&self.args, &self.notes);
+        let mut files = files(&self.args, &self.notes);
+        files.extend_from_slice(&self.sink_files);
         // It panics only where looking at files does.
         tokio::task::spawn_blocking(move || traces(&files)).await.unwrap_or_default()
     }
@@ -190,15 +201,19 @@ impl Reloader {
     fn again_blocking(mut self, why: &'static str) -> Reloader {
         let read = read(&self.args).and_then(|fresh| {
             let door = self.door.is_some().then(|| Door::new(&fresh.settings.watch.http));
-            Ok((fresh, door.transpose()?))
+            let quiet = fresh.in_force.risk.quiet;
+            let successors = Successors::new(&fresh.settings.watch, quiet, &self.shared)?;
+            Ok((fresh, door.transpose()?, successors))
         });
         match read {
-            Ok((fresh, door)) => {
+            Ok((fresh, door, successors)) => {
                 if let (Some(door), Some(other)) = (&self.door, door) {
                     door.change(other);
                 }
+                successors.take_over(&self.shared);
                 self.tell_of_the_rest(&fresh.notes);
                 self.notes = fresh.notes;
+                self.sink_files = fresh.sink_files;
                 let hash = fresh.in_force.hash.clone();
                 // Only a daemon that ends takes no commands.
                 if self.commands.blocking_send(Command::Swap(Box::new(fresh.in_force))).is_ok() {
@@ -224,10 +239,14 @@ impl Reloader {
 
     /// Says what else was changed and waits for the next start.
     fn tell_of_the_rest(&self, notes: &Notes) {
-        let at_once = ["http.token_file", "http.tls_cert", "http.tls_key"];
+        let at_once =
+            ["http.token_file", "http.tls_cert", "http.tls_key", "sinks.webhook", "sinks.max_alert_age"];
+        let routes = ["min_severity", "kinds", "accounts", "tactics", "detectors"];
         for entry in &notes.entries {
             let path = entry.path();
-            let is_live = SECTIONS.contains(&entry.section.as_str()) || at_once.contains(&path.as_str());
+            let is_route = entry.section.starts_with("sinks.") && routes.contains(&entry.key.as_str());
+            let is_live =
+                SECTIONS.contains(&entry.section.as_str()) || at_once.contains(&path.as_str()) || is_route;
             let before = self.notes.entry(&path).map(|entry| &entry.value);
             if !is_live && before != Some(&entry.value) {
                 let setting = inert::plain(&path);

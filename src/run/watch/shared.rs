@@ -8,7 +8,9 @@ use tokio::sync::watch;
 
 use crate::detect::catalog::Catalog;
 use crate::inert;
-use crate::sink::outbox::Outbox;
+use crate::sink::outbox::{Bounds, Outbox};
+use crate::sink::recipient::Recipient;
+use crate::sink::route::Route;
 use crate::source::delivery::{Budget, Health};
 use crate::tally::Tally;
 use crate::telemetry::directory::Directory;
@@ -29,6 +31,48 @@ pub(super) struct SinkState {
     pub outbox: Arc<Outbox>,
     /// It did not take what was delivered last.
     pub is_failing: AtomicBool,
+    route: Mutex<Arc<Route>>,
+    /// The same sink, set up anew, until its courier takes it over.
+    successor: Mutex<Option<Box<dyn Recipient>>>,
+}
+
+impl SinkState {
+    pub(super) fn new(name: &str, bounds: Bounds, route: Route) -> SinkState {
+        SinkState {
+            name: name.to_owned(),
+            outbox: Arc::new(Outbox::new(bounds)),
+            is_failing: AtomicBool::new(false),
+            route: Mutex::new(Arc::new(route)),
+            successor: Mutex::default(),
+        }
+    }
+
+    /// What it gets.
+    pub(super) fn route(&self) -> Arc<Route> {
+        lock(&self.route).clone()
+    }
+
+    /// What it gets from now on.
+    pub(super) fn set_route(&self, route: Route) {
+        *lock(&self.route) = Arc::new(route);
+    }
+
+    /// What is delivered next goes to this recipient.
+    pub(super) fn succeed(&self, recipient: Box<dyn Recipient>) {
+        *lock(&self.successor) = Some(recipient);
+        self.outbox.nudge();
+    }
+
+    pub(super) fn take_successor(&self) -> Option<Box<dyn Recipient>> {
+        lock(&self.successor).take()
+    }
+
+    /// Counts what became of letters.
+    pub(super) fn count(&self, metrics: &Metrics, outcome: &str, n: u64) {
+        if n > 0 {
+            metrics.sinks.deliveries.with_label_values(&[self.name.as_str(), outcome]).inc_by(n);
+        }
+    }
 }
 
 /// Shared by the engine's thread, couriers and the HTTP server.

@@ -6,7 +6,11 @@ use super::super::families::Families;
 use super::{WORK_BUCKETS, signed};
 
 /// What can become of a delivery to a sink, as `outcome` of `trailhound_sink_deliveries_total`.
-pub const DELIVERIES: [&str; 4] = ["delivered", "retried", "dead_lettered", "lost"];
+///
+/// `not_wanted`: its route leaves it out. `too_old`: nobody is woken for it any more. `superseded`: it had no room, and a
+/// later revision of it waits.
+pub const DELIVERIES: [&str; 7] =
+    ["delivered", "retried", "dead_lettered", "lost", "too_old", "not_wanted", "superseded"];
 
 /// Sinks.
 pub struct Sinks {

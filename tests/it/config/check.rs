@@ -47,6 +47,10 @@ fn every_setting_is_understood_from_its_variable_as_from_the_file() {
             ("output.format", _) => "csv",
             (FORMAT, _) => "off",
             ("output.min_severity" | "output.fail_on", _) => "high",
+            (path, _) if path.starts_with("sinks.") && path.ends_with(".min_severity") => "high",
+            (path, _) if path.starts_with("sinks.") && path.ends_with(".kinds") => "incident",
+            (path, _) if path.starts_with("sinks.") && path.ends_with(".accounts") => "111122223333,4444*",
+            (path, _) if path.starts_with("sinks.") && path.ends_with(".tactics") => "persistence, impact",
             ("aws.endpoint_url", _) => "https://localhost:4566",
             ("risk.fleet_actors" | "risk.open_diverse", _) => "7",
             ("geo.city" | "geo.asn" | "geo.anonymous", _) => continue,
@@ -121,6 +125,27 @@ fn every_setting_has_a_row_in_the_readme_with_its_variable_and_default() {
     }
     let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
     assert_eq!(rows, expected, "the table should be\n{}\n", expected.join("\n"));
+}
+
+#[test]
+fn every_key_of_a_webhook_has_a_row_in_the_readme() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("\n### Where alerts go").nth(1).expect("README.md says where alerts go");
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let mut shown: Vec<&str> = rows.collect();
+    shown.sort_unstable();
+    // Whoever asks for what is not there is told everything that is.
+    let text = "[[sinks.webhook]]\nname = 'a'\nurl = 'https://example.com/'\nxyzzyxyzzy = 1\n";
+    let faults = config::from_text(text, Path::new("t.toml")).unwrap_err().to_string();
+    let known = faults.split("known here: ").nth(1).and_then(|rest| rest.split(')').next());
+    let mut known: Vec<&str> = known.unwrap_or_else(|| panic!("{faults}")).split(", ").collect();
+    known.sort_unstable();
+    assert_eq!(shown, known);
+    // The complete example is one.
+    let example = section.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let sinks = config::from_text(example, Path::new("t.toml")).unwrap().watch.sinks;
+    assert_eq!(sinks.webhooks.len(), 2);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::super::cli::{code, stderr, trailhound};
 use super::{Daemon, PATIENCE, Place};
 
 /// Makes a self-signed certificate for this host; `false` where there is no openssl, said aloud.
-fn certify(dir: &Path, name: &str) -> bool {
+pub(super) fn certify(dir: &Path, name: &str) -> bool {
     let config = dir.join("openssl.cnf");
     let text = "[req]\ndistinguished_name = dn\nx509_extensions = ext\nprompt = no\n[dn]\nCN = localhost\n\
                 [ext]\nsubjectAltName = DNS:localhost, IP:127.0.0.1\nbasicConstraints = critical, CA:FALSE\n";

@@ -81,6 +81,8 @@ impl Machine {
     /// Takes an image of everything and gives it to the scribe. The engine stands still meanwhile.
     pub(in crate::run::watch) fn begin_checkpoint(&mut self) {
         let started = Instant::now();
+        // What left an outbox must lie in its file before a state is saved that knows nothing of it.
+        self.post.settle();
         let outboxes: Vec<_> = self
             .shared
             .sinks
