@@ -1,5 +1,6 @@
 //! `[watch]`, `[http]` and `[sinks]`: what the daemon goes by.
 
+mod alertmanager;
 mod check;
 mod receiver;
 mod sinks;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use self::alertmanager::Alertmanager;
 pub use self::check::check;
 pub use self::receiver::{Address, Named, Receiver, Webhook};
 pub(super) use self::sinks::read_sinks;

@@ -195,8 +195,9 @@ enum Verdict {
 fn verdict(status: StatusCode) -> Verdict {
     match status.as_u16() {
         200..=299 => Verdict::Taken,
-        // Too slow, too early, too often; and whatever is the server's own fault.
-        408 | 425 | 429 | 500..=599 => Verdict::Later,
+        // Too slow, too early, too often; and whatever is the server's own fault. A key that has expired or an address that
+        // has moved is for somebody to mend, and no letter is to blame for it.
+        401 | 403 | 404 | 405 | 407 | 408 | 410 | 425 | 429 | 500..=599 => Verdict::Later,
         _ => Verdict::Never,
     }
 }

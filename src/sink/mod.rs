@@ -3,6 +3,7 @@
 //! Alerts are data from a log and hostile until proven otherwise: each form makes them harmless in its own way, and
 //! none of them shows a raw control character.
 
+pub mod alertmanager;
 pub mod csv;
 pub mod http;
 mod incidents;

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::alertmanager::Active;
 use super::outbox::{Letter, News};
 use super::text;
 use crate::sink::Look;
@@ -42,6 +43,26 @@ pub trait Recipient: Send {
     fn idle(&mut self) -> Result<Idle, Refusal> {
         Ok(Idle::default())
     }
+
+    /// Whether it must be told after a restart which incidents are open.
+    fn keeps_open(&self) -> bool {
+        false
+    }
+
+    /// Lets go of what it believes open and is over. It is called before each [`Recipient::idle`].
+    fn reconcile(&mut self, is_over: &dyn Fn(&str) -> bool) {
+        let _holds_nothing = is_over;
+    }
+
+    /// Gives up what it holds active, for its successor.
+    fn estate(&mut self) -> Active {
+        Active::default()
+    }
+
+    /// Takes over what its predecessor held active.
+    fn inherit(&mut self, estate: Active) {
+        drop(estate);
+    }
 }
 
 /// What a recipient did when it had no letters.
@@ -51,6 +72,8 @@ pub struct Idle {
     pub is_reached: bool,
     /// When it wants to be called again, letters or none.
     pub due: Option<Instant>,
+    /// How much of what it held active ended for want of room.
+    pub n_ended_early: u64,
 }
 
 /// How old what is told may be, by the event time of its latest record.

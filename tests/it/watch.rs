@@ -2,6 +2,7 @@
 //!
 //! These tests run the real program. Each daemon listens on a port of its own and is ended with the test that began it.
 
+mod alertmanager;
 #[cfg(feature = "aws")]
 mod aws;
 mod delivery;

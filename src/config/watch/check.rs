@@ -32,11 +32,10 @@ pub fn check(watch: &Watch, notes: &mut Notes) {
         }
     }
     check_remote(remote, notes);
-    for webhook in &watch.sinks.webhooks {
-        if let Err(faults) = webhook.settings(Ages::default()) {
-            notes.faults.extend(faults);
-        }
-    }
+    let sinks = &watch.sinks;
+    let webhooks = sinks.webhooks.iter().filter_map(|webhook| webhook.settings(Ages::default()).err());
+    let others = sinks.alertmanagers.iter().filter_map(|other| other.settings(Ages::default()).err());
+    notes.faults.extend(webhooks.chain(others).flatten());
 }
 
 fn outside(setting: &str, what: &str, path: &Path, notes: &mut Notes) {

@@ -1,4 +1,4 @@
-//! `[[sinks.webhook]]`: who is posted to, and with which secrets.
+//! `[[sinks.webhook]]`, and what it shares with others: who is posted to, and with which secrets.
 //!
 //! Secrets stand in files of their own and are read when the daemon begins, and again when settings are: another
 //! command that reads the same configuration need not be allowed to see them.
@@ -267,7 +267,7 @@ fn read_address(section: &mut Section<'_>, whole: &Range<usize>, plain: bool) ->
 }
 
 /// Refuses what others on the way could read.
-fn safe(url: Url, plain: bool) -> Result<Url, String> {
+pub(super) fn safe(url: Url, plain: bool) -> Result<Url, String> {
     if !url.is_plain() || url.is_loopback() || plain {
         return Ok(url);
     }

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use super::super::document::Section;
 use super::super::fault::nearest;
 use super::super::inventory::{Kind, Value};
-use super::receiver::{Webhook, read_webhook};
+use super::alertmanager::{Alertmanager, read_alertmanager};
+use super::receiver::{Receiver, Webhook, read_webhook};
 use crate::alert;
 use crate::detect::risk::{TACTICS, Tactics};
 use crate::sink::outbox;
@@ -33,6 +34,8 @@ pub struct Sinks {
     pub file_route: Route,
     /// Addresses that are posted to.
     pub webhooks: Vec<Webhook>,
+    /// Alertmanagers.
+    pub alertmanagers: Vec<Alertmanager>,
     /// How old what somebody is woken for may be.
     pub max_alert_age: Span,
     /// What may wait for each.
@@ -48,6 +51,7 @@ impl Default for Sinks {
             rotation: Rotation::default(),
             file_route: Route::default(),
             webhooks: Vec::new(),
+            alertmanagers: Vec::new(),
             max_alert_age: Span::DAY,
             outbox: outbox::Bounds::default(),
         }
@@ -57,9 +61,14 @@ impl Default for Sinks {
 impl Sinks {
     /// Every route, by the name of its sink.
     pub fn routes(&self) -> impl Iterator<Item = (&str, &Route)> {
-        let webhooks =
-            self.webhooks.iter().map(|webhook| (webhook.receiver.name.as_str(), &webhook.receiver.route));
-        [("stdout", &self.stdout_route), ("file", &self.file_route)].into_iter().chain(webhooks)
+        let posting = self.receivers().map(|receiver| (receiver.name.as_str(), &receiver.route));
+        [("stdout", &self.stdout_route), ("file", &self.file_route)].into_iter().chain(posting)
+    }
+
+    /// Everybody who is posted to.
+    pub fn receivers(&self) -> impl Iterator<Item = &Receiver> {
+        let webhooks = self.webhooks.iter().map(|webhook| &webhook.receiver);
+        webhooks.chain(self.alertmanagers.iter().map(|alertmanager| &alertmanager.receiver))
     }
 
     /// How old what somebody is woken for may be; `quiet` is how long after its last alert an incident closes.
@@ -69,7 +78,8 @@ impl Sinks {
 
     /// The files that settings of sinks name, and whose change is a change of settings.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.webhooks.iter().flat_map(Webhook::files).cloned().collect()
+        let webhooks = self.webhooks.iter().flat_map(Webhook::files);
+        webhooks.chain(self.alertmanagers.iter().flat_map(Alertmanager::files)).cloned().collect()
     }
 }
 
@@ -131,6 +141,9 @@ pub(in crate::config) fn read_sinks(section: Option<Section<'_>>, sinks: &mut Si
     let mut names = vec!["stdout".to_owned(), "file".to_owned()];
     let webhooks = &mut sinks.webhooks;
     section.each("webhook", |section, _line| webhooks.extend(read_webhook(section, &mut names)));
+    let alertmanagers = &mut sinks.alertmanagers;
+    section
+        .each("alertmanager", |section, _line| alertmanagers.extend(read_alertmanager(section, &mut names)));
     section.finish();
 }
 

@@ -43,7 +43,7 @@ pub(super) fn outputs(watch: &Watch) -> Vec<Trial> {
     if let Some(path) = &watch.sinks.file {
         trials.push(file(path));
     }
-    trials.extend(watch.sinks.webhooks.iter().map(|webhook| receiver(&webhook.receiver)));
+    trials.extend(watch.sinks.receivers().map(receiver));
     if let Listen::At(address) = watch.http.listen {
         let wire = address.to_string();
         trials.push(match TcpListener::bind(address) {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::dead_letters::DeadLetters;
 use super::shared::{Shared, SinkState};
+use crate::alert::State;
 use crate::run::console;
 use crate::sink::outbox::{Letter, Taken};
 use crate::sink::recipient::{Recipient, Refusal};
@@ -70,8 +71,11 @@ impl Courier {
     /// Lets the recipient do what is due without letters; says when it is due again.
     fn idle(&mut self, sink: &SinkState) -> Option<Instant> {
         self.exchange(sink);
+        let incidents = &self.shared.directory.incidents;
+        self.recipient.reconcile(&|id| incidents.get(id).is_some_and(|known| known.state != State::Open));
         match self.recipient.idle() {
             Ok(idle) => {
+                sink.count(&self.shared.metrics, "ended_early", idle.n_ended_early);
                 if idle.is_reached {
                     self.is_well(sink);
                 }
@@ -137,7 +141,8 @@ impl Courier {
 
     /// Takes over a recipient of the same name that was set up anew.
     fn exchange(&mut self, sink: &SinkState) {
-        if let Some(recipient) = sink.take_successor() {
+        if let Some(mut recipient) = sink.take_successor() {
+            recipient.inherit(self.recipient.estate());
             self.recipient = recipient;
             self.pause = PAUSE_MIN;
         }
@@ -264,8 +269,8 @@ mod tests {
     fn a_recipient_acts_without_letters_when_it_asked_to_and_its_failures_are_seen() {
         let (_dir, shared, dead) = shared();
         let asked = Asked::default();
-        let again = || Ok(Idle { is_reached: false, due: Some(Instant::now()) });
-        let reached = Ok(Idle { is_reached: true, due: None });
+        let again = || Ok(Idle { due: Some(Instant::now()), ..Idle::default() });
+        let reached = Ok(Idle { is_reached: true, ..Idle::default() });
         let failed = Err(Refusal::later("it is away".to_owned()));
         let script = vec![again(), failed, again(), reached];
         let recipient = Box::new(Scripted { asked: asked.clone(), script });

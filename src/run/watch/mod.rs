@@ -318,6 +318,7 @@ impl Work {
         };
         machine.resume(checkpoint);
         let n_objects = recovery::replay(&mut machine, &sources, runtime)?;
+        machine.post.recall(machine.engine.open_incidents());
         if !machine.checkpoint_now(runtime) {
             let message = "the state cannot be saved, and without it nothing could be acknowledged";
             return Err(Failure::new(

@@ -48,6 +48,23 @@ impl Post {
         }
     }
 
+    /// Shows which incidents are open, as they are after a restart, and tells those sinks of them that keep them.
+    pub(super) fn recall(&self, open: Vec<Incident>) {
+        let open: Vec<Letter> = open
+            .into_iter()
+            .filter(|incident| incident.severity >= self.min_severity)
+            .map(|incident| {
+                let incident = Arc::new(incident);
+                self.shared.directory.incidents.put(&incident.id, Arc::clone(&incident));
+                Letter::of_incident(incident, None)
+            })
+            .collect();
+        for sink in self.shared.sinks.iter().filter(|sink| sink.keeps_open) {
+            let route = sink.route();
+            self.put(sink, open.iter().filter(|letter| route.takes(&letter.news)).cloned());
+        }
+    }
+
     /// Puts letters into an outbox, and keeps aside what has no room any more.
     pub(super) fn put(&self, sink: &SinkState, letters: impl IntoIterator<Item = Letter>) {
         let pushed_out = sink.outbox.put(letters);

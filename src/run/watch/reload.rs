@@ -239,8 +239,14 @@ impl Reloader {
 
     /// Says what else was changed and waits for the next start.
     fn tell_of_the_rest(&self, notes: &Notes) {
-        let at_once =
-            ["http.token_file", "http.tls_cert", "http.tls_key", "sinks.webhook", "sinks.max_alert_age"];
+        let at_once = [
+            "http.token_file",
+            "http.tls_cert",
+            "http.tls_key",
+            "sinks.webhook",
+            "sinks.alertmanager",
+            "sinks.max_alert_age",
+        ];
         let routes = ["min_severity", "kinds", "accounts", "tactics", "detectors"];
         for entry in &notes.entries {
             let path = entry.path();

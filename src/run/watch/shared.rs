@@ -31,6 +31,8 @@ pub(super) struct SinkState {
     pub outbox: Arc<Outbox>,
     /// It did not take what was delivered last.
     pub is_failing: AtomicBool,
+    /// After a restart it must be told which incidents are open.
+    pub keeps_open: bool,
     route: Mutex<Arc<Route>>,
     /// The same sink, set up anew, until its courier takes it over.
     successor: Mutex<Option<Box<dyn Recipient>>>,
@@ -42,6 +44,7 @@ impl SinkState {
             name: name.to_owned(),
             outbox: Arc::new(Outbox::new(bounds)),
             is_failing: AtomicBool::new(false),
+            keeps_open: false,
             route: Mutex::new(Arc::new(route)),
             successor: Mutex::default(),
         }

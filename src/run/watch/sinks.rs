@@ -8,6 +8,7 @@ use crate::detect::catalog::Catalog;
 use crate::inert;
 use crate::run::console;
 use crate::run::status::{Failure, Status};
+use crate::sink::alertmanager::Alertmanager;
 use crate::sink::recipient::{Ages, Form, Lines, Recipient, Stdout};
 use crate::sink::route::Route;
 use crate::sink::webhook::Webhook;
@@ -49,12 +50,23 @@ fn posting(watch: &Watch, ages: Ages) -> Result<Vec<Sink>, Failure> {
             .map_err(|error| Failure::usage(format!("sink {}: {error}", webhook.receiver.name)))?;
         sinks.push(Sink { recipient: Box::new(recipient), route: webhook.receiver.route.clone() });
     }
+    for alertmanager in &watch.sinks.alertmanagers {
+        let settings = alertmanager.settings(ages);
+        let settings = settings.map_err(|faults| Failure::new(Status::Usage, ConfigError::new(faults)))?;
+        let recipient = Alertmanager::new(settings)
+            .map_err(|error| Failure::usage(format!("sink {}: {error}", alertmanager.receiver.name)))?;
+        sinks.push(Sink { recipient: Box::new(recipient), route: alertmanager.receiver.route.clone() });
+    }
     Ok(sinks)
 }
 
 /// A state for each sink: its outbox and its route.
 pub(super) fn states(sinks: &[Sink], watch: &Watch) -> Vec<SinkState> {
-    let state = |sink: &Sink| SinkState::new(sink.recipient.name(), watch.sinks.outbox, sink.route.clone());
+    let state = |sink: &Sink| {
+        let mut state = SinkState::new(sink.recipient.name(), watch.sinks.outbox, sink.route.clone());
+        state.keeps_open = sink.recipient.keeps_open();
+        state
+    };
     sinks.iter().map(state).collect()
 }
 

@@ -56,10 +56,10 @@ fn each_status_has_its_verdict() {
     for status in [200, 202, 204] {
         assert_eq!(of(status), Verdict::Taken, "{status}");
     }
-    for status in [408, 425, 429, 500, 502, 503, 504, 599] {
+    for status in [401, 403, 404, 405, 407, 410, 408, 425, 429, 500, 502, 503, 504, 599] {
         assert_eq!(of(status), Verdict::Later, "{status}");
     }
-    for status in [301, 302, 307, 400, 401, 403, 404, 410, 413, 422, 600] {
+    for status in [301, 302, 307, 400, 411, 413, 415, 422, 600] {
         assert_eq!(of(status), Verdict::Never, "{status}");
     }
 }

@@ -8,9 +8,9 @@ use super::{WORK_BUCKETS, signed};
 /// What can become of a delivery to a sink, as `outcome` of `trailhound_sink_deliveries_total`.
 ///
 /// `not_wanted`: its route leaves it out. `too_old`: nobody is woken for it any more. `superseded`: it had no room, and a
-/// later revision of it waits.
-pub const DELIVERIES: [&str; 7] =
-    ["delivered", "retried", "dead_lettered", "lost", "too_old", "not_wanted", "superseded"];
+/// later revision of it waits. `ended_early`: an Alertmanager was told of its end, since too much else is active.
+pub const DELIVERIES: [&str; 8] =
+    ["delivered", "retried", "dead_lettered", "lost", "too_old", "not_wanted", "superseded", "ended_early"];
 
 /// Sinks.
 pub struct Sinks {

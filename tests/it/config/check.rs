@@ -128,19 +128,25 @@ fn every_setting_has_a_row_in_the_readme_with_its_variable_and_default() {
 }
 
 #[test]
-fn every_key_of_a_webhook_has_a_row_in_the_readme() {
+fn every_key_of_a_sink_that_posts_has_a_row_in_the_readme() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let section = readme.split("\n### Where alerts go").nth(1).expect("README.md says where alerts go");
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let mut shown: Vec<&str> = rows.collect();
     shown.sort_unstable();
+    // Both have an address, and each says what it means by it.
+    shown.dedup();
     // Whoever asks for what is not there is told everything that is.
-    let text = "[[sinks.webhook]]\nname = 'a'\nurl = 'https://example.com/'\nxyzzyxyzzy = 1\n";
-    let faults = config::from_text(text, Path::new("t.toml")).unwrap_err().to_string();
-    let known = faults.split("known here: ").nth(1).and_then(|rest| rest.split(')').next());
-    let mut known: Vec<&str> = known.unwrap_or_else(|| panic!("{faults}")).split(", ").collect();
+    let mut known: Vec<String> = Vec::new();
+    for sink in ["webhook", "alertmanager"] {
+        let text = format!("[[sinks.{sink}]]\nname = 'a'\nurl = 'https://example.com/'\nxyzzyxyzzy = 1\n");
+        let faults = config::from_text(&text, Path::new("t.toml")).unwrap_err().to_string();
+        let keys = faults.split("known here: ").nth(1).and_then(|rest| rest.split(')').next());
+        known.extend(keys.unwrap_or_else(|| panic!("{faults}")).split(", ").map(str::to_owned));
+    }
     known.sort_unstable();
+    known.dedup();
     assert_eq!(shown, known);
     // The complete example is one.
     let example = section.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
