@@ -403,7 +403,7 @@ fn severity() -> ValueParser {
 }
 
 fn stdout_form() -> ValueParser {
-    PossibleValuesParser::new(["text", "ndjson", "off"]).try_map(|s| s.parse::<StdoutForm>()).into()
+    PossibleValuesParser::new(["text", "ndjson", "ocsf", "off"]).try_map(|s| s.parse::<StdoutForm>()).into()
 }
 
 fn format() -> ValueParser {

@@ -8,6 +8,7 @@ pub mod csv;
 pub mod http;
 mod incidents;
 pub mod ndjson;
+pub mod ocsf;
 pub mod outbox;
 pub mod recipient;
 pub mod rejects;
@@ -17,7 +18,7 @@ pub mod table;
 pub mod text;
 pub mod webhook;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -32,11 +33,13 @@ pub enum Format {
     Ndjson,
     /// One row an alert, flattened.
     Csv,
+    /// One Detection Finding of OCSF a line.
+    Ocsf,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 3] = [Format::Table, Format::Ndjson, Format::Csv];
+    pub const ALL: [Format; 4] = [Format::Table, Format::Ndjson, Format::Csv, Format::Ocsf];
 
     /// The name in flags and configuration.
     pub fn name(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Format {
             Format::Table => "table",
             Format::Ndjson => "ndjson",
             Format::Csv => "csv",
+            Format::Ocsf => "ocsf",
         }
     }
 }
@@ -59,7 +63,7 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Format, String> {
         let known = Format::ALL.into_iter().find(|f| f.name() == text);
-        known.ok_or_else(|| format!("`{text}` is not a format: use table, ndjson or csv"))
+        known.ok_or_else(|| format!("`{text}` is not a format: use table, ndjson, csv or ocsf"))
     }
 }
 
@@ -119,6 +123,7 @@ enum Form {
     Table(table::Table),
     Ndjson(ndjson::Ndjson),
     Csv(csv::Csv),
+    Ocsf(BufWriter<Out>),
 }
 
 /// Where bytes go.
@@ -131,6 +136,7 @@ impl Sink {
             Format::Table => Form::Table(table::Table::new(look, out)),
             Format::Ndjson => Form::Ndjson(ndjson::Ndjson::new(out)),
             Format::Csv => Form::Csv(csv::Csv::new(out)),
+            Format::Ocsf => Form::Ocsf(BufWriter::new(out)),
         };
         Sink { form, target }
     }
@@ -141,6 +147,7 @@ impl Sink {
             Form::Table(table) => table.write(alert),
             Form::Ndjson(ndjson) => ndjson.write(alert),
             Form::Csv(csv) => csv.write(alert),
+            Form::Ocsf(out) => ocsf::write_alert(out, alert),
         };
         written.map_err(|e| SinkError::new(&self.target, e))
     }
@@ -151,6 +158,7 @@ impl Sink {
             Form::Table(table) => table.write_incident(incident),
             Form::Ndjson(ndjson) => ndjson.write(incident),
             Form::Csv(csv) => csv.write_incident(incident),
+            Form::Ocsf(out) => ocsf::write_incident(out, incident),
         };
         written.map_err(|e| SinkError::new(&self.target, e))
     }
@@ -162,6 +170,7 @@ impl Sink {
             Form::Table(_) => Ok(()),
             Form::Ndjson(ndjson) => ndjson.flush(),
             Form::Csv(csv) => csv.flush(),
+            Form::Ocsf(out) => out.flush(),
         };
         flushed.map_err(|e| SinkError::new(&self.target, e))
     }
@@ -172,6 +181,7 @@ impl Sink {
             Form::Table(table) => table.finish(),
             Form::Ndjson(ndjson) => ndjson.flush(),
             Form::Csv(csv) => csv.finish(),
+            Form::Ocsf(out) => out.flush(),
         };
         finished.map_err(|e| SinkError::new(&self.target, e))
     }

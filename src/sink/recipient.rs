@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::alertmanager::Active;
 use super::outbox::{Letter, News};
-use super::text;
+use super::{ocsf, text};
 use crate::sink::Look;
 use crate::time::{Span, Timestamp};
 
@@ -132,17 +132,20 @@ pub enum Form {
     Text,
     /// One JSON document a line.
     Ndjson,
+    /// One Detection Finding of OCSF a line.
+    Ocsf,
 }
 
 impl Form {
-    /// Both.
-    pub const ALL: [Form; 2] = [Form::Text, Form::Ndjson];
+    /// All of them.
+    pub const ALL: [Form; 3] = [Form::Text, Form::Ndjson, Form::Ocsf];
 
     /// The name in flags and configuration.
     pub fn name(self) -> &'static str {
         match self {
             Form::Text => "text",
             Form::Ndjson => "ndjson",
+            Form::Ocsf => "ocsf",
         }
     }
 }
@@ -153,7 +156,7 @@ impl std::str::FromStr for Form {
     fn from_str(text: &str) -> Result<Form, String> {
         let known = Form::ALL.into_iter().find(|form| form.name() == text);
         known.ok_or_else(|| {
-            format!("`{text}` is not a form in which alerts are written at once: use text or ndjson")
+            format!("`{text}` is not a form in which alerts are written at once: use text, ndjson or ocsf")
         })
     }
 }
@@ -182,6 +185,7 @@ impl Recipient for Stdout {
         for letter in letters {
             match self.form {
                 Form::Ndjson => bytes.extend_from_slice(&letter.line),
+                Form::Ocsf => ocsf::write(&mut bytes, &letter.news).expect("writing to memory cannot fail"),
                 Form::Text => {
                     let written = match &letter.news {
                         News::Alert(alert) => text::write(&mut bytes, alert, self.look),

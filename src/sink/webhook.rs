@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use self::key::{BadKey, Key};
 use super::http::{Endpoint, EndpointError, Poster, Secret};
+use super::ocsf;
 use super::outbox::{Letter, News};
 use super::recipient::{Ages, Recipient, Refusal};
 use crate::hash;
@@ -23,24 +24,27 @@ pub enum Format {
     Json,
     /// A message for Slack, one a document.
     Slack,
+    /// The Detection Finding of OCSF, or a list of them.
+    Ocsf,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 2] = [Format::Json, Format::Slack];
+    pub const ALL: [Format; 3] = [Format::Json, Format::Slack, Format::Ocsf];
 
     /// The name in configuration.
     pub fn name(self) -> &'static str {
         match self {
             Format::Json => "json",
             Format::Slack => "slack",
+            Format::Ocsf => "ocsf",
         }
     }
 
     /// Whether several documents fit into one body.
     pub fn has_lists(self) -> bool {
         match self {
-            Format::Json => true,
+            Format::Json | Format::Ocsf => true,
             Format::Slack => false,
         }
     }
@@ -59,7 +63,7 @@ impl std::str::FromStr for Format {
         let known = Format::ALL.into_iter().find(|format| format.name() == text);
         known.ok_or_else(|| {
             let names: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
-            format!("`{text}` is not a form of a webhook: use {}", names.join(" or "))
+            format!("`{text}` is not a form of a webhook: use {}", names.join(", "))
         })
     }
 }
@@ -104,10 +108,16 @@ impl Webhook {
         match (self.settings.format, letters) {
             (Format::Slack, [letter]) => slack::message(&letter.news),
             (Format::Slack, _) => unreachable!("messages are sent one by one: has_lists()"),
-            (Format::Json, [letter]) if self.settings.batch == 1 => letter.document().to_vec(),
-            (Format::Json, letters) => {
-                let documents: Vec<&[u8]> = letters.iter().map(Letter::document).collect();
-                [b"[", documents.join(&b","[..]).as_slice(), b"]"].concat()
+            (format, letters) => {
+                let document = |letter: &Letter| match format {
+                    Format::Ocsf => ocsf::document(&letter.news),
+                    _ => letter.document().to_vec(),
+                };
+                let mut documents: Vec<Vec<u8>> = letters.iter().map(document).collect();
+                match (self.settings.batch, documents.as_mut_slice()) {
+                    (1, [one]) => std::mem::take(one),
+                    _ => [b"[", documents.join(&b","[..]).as_slice(), b"]"].concat(),
+                }
             }
         }
     }

@@ -20,6 +20,7 @@ mod incidents;
 mod kinds;
 mod light;
 mod lineage;
+mod ocsf;
 mod places;
 mod quality;
 mod record;
