@@ -186,15 +186,17 @@ impl Shard {
         let (pushed_out, awake) = (&mut self.pushed_out, &mut self.awake);
         let said = self.profiles.visit(key, turn, turn.before(horizon), |profile: &mut Profile| {
             let mut said = Vec::new();
-            if profile.is_asleep() || profile.is_new() {
-                awake.push(key);
-            }
+            let was_awake = !profile.is_asleep() && !profile.is_new();
             for fact in about {
                 let asked = &catalog.light.asked[usize::from(fact.asked)];
                 let sight = Sight { time, hash: fact.value, text: sketches.text(fact).into() };
                 said.extend(
                     profile.observe(asked, &sight, outcome, catalog).map(|told| (asked.correlation, told)),
                 );
+            }
+            // Whoever knows nothing still has nothing to be packed.
+            if !was_awake && !profile.is_new() {
+                awake.push(key);
             }
             *pushed_out += profile.take_pushed_out();
             (said, profile.weight())

@@ -75,6 +75,18 @@ pub(crate) fn stop_logging(minute: u32, id: &str) -> Value {
     })
 }
 
+/// Gives the program credentials of no account, and nothing else of AWS that this machine may have.
+pub(crate) fn as_nobody(command: &mut Command) -> &mut Command {
+    command
+        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLETESTS0001")
+        .env("AWS_SECRET_ACCESS_KEY", "no-secret")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_REGION")
+}
+
 /// A file of these records, as CloudTrail lays it out.
 pub(crate) fn trail(dir: &Path, name: &str, records: &[Value]) -> PathBuf {
     let path = dir.join(name);

@@ -79,7 +79,8 @@ impl Alertmanager {
 /// Reads one; `None` where it is faulty, which is reported.
 pub(super) fn read_alertmanager(section: &mut Section<'_>, names: &mut Vec<String>) -> Option<Alertmanager> {
     let receiver = read_receiver(section, names);
-    let plain = section.boolean("plain").unwrap_or(false);
+    // Where the receiver is faulty, that has been said.
+    let plain = receiver.as_ref().is_none_or(|receiver| receiver.plain);
     let peers = read_peers(section, plain);
     let (mut resend, mut active_for) = (Duration::from_secs(60), Duration::from_secs(3_600));
     set_span(section, "resend", &mut resend);

@@ -67,7 +67,7 @@ pub struct Named {
 
 impl Named {
     fn fault(&self, message: String, remedy: &str) -> Fault {
-        Fault::of_origin("sinks.webhook", &self.origin, message, remedy)
+        Fault::of_origin("sinks", &self.origin, message, remedy)
     }
 
     /// Reads the first line.

@@ -10,21 +10,14 @@ use trailhound::synth::gzip;
 
 use super::contract::Server;
 use super::sim::{Fault, Rule, Sim};
-use crate::cli::{code, stderr, stdout, stop_logging, summary, trailhound};
+use crate::cli::{as_nobody, code, stderr, stdout, stop_logging, summary, trailhound};
 
 /// The program with credentials of no account, and this server as AWS.
 fn replay(url: &str, args: &[&str]) -> Output {
-    trailhound()
+    as_nobody(&mut trailhound())
         .arg("replay")
         .args(args)
         .args(["--endpoint-url", url, "--path-style", "--format", "ndjson", "--summary", "json"])
-        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLETESTS0001")
-        .env("AWS_SECRET_ACCESS_KEY", "no-secret")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        .env_remove("AWS_PROFILE")
-        .env_remove("AWS_REGION")
         .output()
         .expect("the program starts")
 }

@@ -10,27 +10,20 @@ use trailhound::synth::gzip;
 use trailhound::time::{Span, Timestamp};
 
 use super::super::aws::sim::Sim;
-use super::super::cli::{code, run, stderr, stop_logging, trailhound};
+use super::super::cli::{as_nobody, code, run, stderr, stop_logging, trailhound};
 use super::{Daemon, Place};
 
 /// A daemon that takes the simulator for AWS; its alerts are added to what [`Place::alerts`] reads.
 fn start(place: &Place, sim: &Sim, more: &[&str]) -> Daemon {
     let mut command = trailhound();
-    command
+    as_nobody(&mut command)
         .args(["watch", "--format", "ndjson", "--listen", "127.0.0.1:0", "--aws-region", "eu-west-1"])
         .args(["--endpoint-url", &sim.url(), "--path-style"])
         .args(more)
         .arg("--state")
         .arg(place.path("state"))
         .arg("--config")
-        .arg(place.path("trailhound.toml"))
-        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLETESTS0001")
-        .env("AWS_SECRET_ACCESS_KEY", "no-secret")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        .env_remove("AWS_PROFILE")
-        .env_remove("AWS_REGION");
+        .arg(place.path("trailhound.toml"));
     let stdout = File::options().create(true).append(true).open(place.path("alerts.ndjson")).unwrap();
     Daemon::start_with(command, Stdio::from(stdout))
 }

@@ -8,7 +8,7 @@ use trailhound::synth::gzip;
 
 use super::super::aws::sim::{Fault, Rule, Sim};
 use super::super::aws::{connect, contract, settings};
-use super::super::cli::{stdout, stop_logging, trailhound};
+use super::super::cli::{as_nobody, stdout, stop_logging, trailhound};
 use super::Place;
 
 const KEY: &str = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/02/111122223333_CloudTrail_eu-west-1_20260302T0005Z_aBcDeFgH12345678.json.gz";
@@ -21,18 +21,11 @@ fn doctor(place: &Place, sim: &Sim, more: &[&str]) -> Output {
 
 fn doctor_at(place: &Place, url: &str, more: &[&str]) -> Output {
     let mut command = trailhound();
-    command
+    as_nobody(&mut command)
         .args(["doctor", "--listen", "off", "--aws-region", "eu-west-1", "--path-style"])
         .args(["--endpoint-url", url, "--state"])
         .arg(place.path("state"))
-        .args(more)
-        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLETESTS0001")
-        .env("AWS_SECRET_ACCESS_KEY", "no-secret")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        .env_remove("AWS_PROFILE")
-        .env_remove("AWS_REGION");
+        .args(more);
     command.output().unwrap()
 }
 
@@ -157,22 +150,10 @@ fn what_cannot_be_written_is_4_and_what_is_not_understood_is_told() {
     sim.send("other", &json!({"s3Bucket": "strange", "s3ObjectKey": ["k"]}).to_string());
     let state = place.path("occupied").join("state");
     let flags = ["--json", "--sqs", &other, "--bucket", "trail", "--state", state.to_str().unwrap()];
-    let output = trailhound()
-        .args([
-            "doctor",
-            "--listen",
-            "off",
-            "--aws-region",
-            "eu-west-1",
-            "--path-style",
-            "--endpoint-url",
-            &sim.url(),
-        ])
+    let output = as_nobody(&mut trailhound())
+        .args(["doctor", "--listen", "off", "--aws-region", "eu-west-1", "--path-style"])
+        .args(["--endpoint-url", &sim.url()])
         .args(flags)
-        .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLETESTS0001")
-        .env("AWS_SECRET_ACCESS_KEY", "no-secret")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", stdout(&output));
