@@ -18,7 +18,7 @@ macro_rules! columns {
 
             /// Their keys, in order.
             const KEYS: [&'static str; Column::COUNT] = [$($key),+];
-            pub(super) const ALL: [Column; Column::COUNT] = [$(Column::$variant),+];
+            pub(crate) const ALL: [Column; Column::COUNT] = [$(Column::$variant),+];
 
             /// Its key.
             #[inline]

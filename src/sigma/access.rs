@@ -1,5 +1,9 @@
 //! How a question reaches the field it asks about.
 
+use std::sync::Arc;
+
+use memchr::memmem::Finder;
+
 use super::predicate::Asked;
 use crate::alert::Outcome;
 use crate::record::Column;
@@ -59,14 +63,14 @@ const SELDOM_TEXT: [Column; 2] = [Column::ErrorMessage, Column::SessionCredentia
 pub(crate) enum Shortcut {
     None,
     /// That it is absent, where its key stands nowhere in the record's bytes.
-    Key(Box<memchr::memmem::Finder<'static>>),
+    Key(Arc<Finder<'static>>),
     Identity(IdentityKey),
     KnownRegion,
     GlobalService,
     /// A fact that the quick look itself works out.
     Fact(Fact),
-    /// Absent where neither the session's name nor these keys speak of a machine.
-    SessionHost(Box<[memchr::memmem::Finder<'static>; 2]>),
+    /// Absent where neither the session's name nor the identity speaks of a machine.
+    SessionHost,
 }
 
 impl Access {
@@ -132,7 +136,7 @@ impl Access {
     pub(crate) fn may_be_own(&self) -> bool {
         match self {
             Access::Column(column, _) => BRIEF_BITS & 1 << *column as u32 == 0,
-            Access::Path(_, shortcut) => matches!(shortcut, Shortcut::Key(_) | Shortcut::SessionHost(_)),
+            Access::Path(_, shortcut) => matches!(shortcut, Shortcut::Key(_) | Shortcut::SessionHost),
             _ => false,
         }
     }
@@ -152,7 +156,7 @@ impl Access {
 impl Shortcut {
     /// Whether a quick look can tell the value itself.
     pub(crate) fn tells_value(&self) -> bool {
-        !matches!(self, Shortcut::None | Shortcut::Key(_) | Shortcut::SessionHost(_))
+        !matches!(self, Shortcut::None | Shortcut::Key(_) | Shortcut::SessionHost)
     }
 
     fn of(path: &FieldPath) -> Shortcut {
@@ -171,12 +175,10 @@ impl Shortcut {
             "trail.via_vpce" => Shortcut::Fact(Fact::ViaVpce),
             "trail.known_region" => Shortcut::KnownRegion,
             "trail.global_service" => Shortcut::GlobalService,
-            "trail.session_host" => Shortcut::SessionHost(Box::new(
-                ["\"inScopeOf\"", "\"ec2RoleDelivery\""].map(memchr::memmem::Finder::new),
-            )),
-            _ => path.key_text().map_or(Shortcut::None, |key| {
-                Shortcut::Key(Box::new(memchr::memmem::Finder::new(&key).into_owned()))
-            }),
+            "trail.session_host" => Shortcut::SessionHost,
+            _ => path
+                .key_text()
+                .map_or(Shortcut::None, |key| Shortcut::Key(Arc::new(Finder::new(&key).into_owned()))),
         }
     }
 }

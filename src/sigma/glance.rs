@@ -3,15 +3,19 @@
 //! A skim knows the texts at the top of a record and a few of its identity. Where those alone refute every rule, the
 //! record need not be parsed in depth. Whatever a skim does not know leaves a condition open, never refuted.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::access::{Access, Shortcut, service_of, with_action};
+use super::gist::Reading;
 use crate::alert::Outcome;
 use crate::record::context::Context;
 use crate::record::derived::{Fact, host_of_session};
 use crate::record::entry_point::{EntryPoint, Os};
 use crate::record::network::{SourceKind, is_global_service};
-use crate::record::principal::Principal;
+use crate::record::principal::{Principal, PrincipalKind};
 use crate::record::skim::{IdentityKey, Skim};
 use crate::record::value::Datum;
 use crate::record::{Column, without_api_date};
@@ -56,10 +60,17 @@ pub(crate) struct Glanced<'r, 'a> {
     pub(crate) outcome: Option<Outcome>,
     /// Whether something was read in which records that look alike may differ.
     pub(crate) is_own: Cell<bool>,
+    /// All that was looked at.
+    pub(crate) reading: RefCell<Reading>,
     // What several rules ask, and is dear to work out.
     entry_point: OnceCell<Option<EntryPoint>>,
     source_kind: OnceCell<Option<SourceKind>>,
+    is_of_no_machine: OnceCell<bool>,
 }
+
+/// Where the identity speaks of a machine.
+static MACHINE_KEYS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| ["\"inScopeOf\"", "\"ec2RoleDelivery\""].map(Finder::new));
 
 impl<'r, 'a> Glanced<'r, 'a> {
     #[inline]
@@ -72,14 +83,50 @@ impl<'r, 'a> Glanced<'r, 'a> {
             "" => is_plain_success.then_some(Outcome::Succeeded),
             code => Some(Outcome::of_code(code)),
         };
-        let (entry_point, source_kind) = (OnceCell::new(), OnceCell::new());
-        Glanced { skim, context, outcome, is_own: Cell::new(false), entry_point, source_kind }
+        let (is_own, reading) = (Cell::default(), RefCell::default());
+        let (entry_point, source_kind, is_of_no_machine) = Default::default();
+        Glanced { skim, context, outcome, is_own, reading, entry_point, source_kind, is_of_no_machine }
+    }
+
+    /// Forgets what was looked at.
+    #[inline]
+    pub(crate) fn begin(&self) {
+        self.is_own.set(false);
+        self.reading.take();
     }
 
     /// Through which door the call came; `None`: not known.
     #[inline]
     pub(crate) fn entry_point(&self) -> Option<EntryPoint> {
         *self.entry_point.get_or_init(|| EntryPoint::at_a_glance(self.skim))
+    }
+
+    /// What kind of source it is.
+    #[inline]
+    pub(crate) fn source_kind(&self) -> Option<SourceKind> {
+        *self.source_kind.get_or_init(|| SourceKind::of_text(self.skim.text(Column::SourceIp)))
+    }
+
+    /// What kind of principal made the call; `None`: not known.
+    #[inline]
+    pub(crate) fn principal_kind(&self) -> Option<PrincipalKind> {
+        Principal::at_a_glance(self.skim).map(|(kind, _)| kind)
+    }
+
+    /// Whether it is certain that no machine's credential was used: neither the session's name nor the identity speaks of one.
+    #[inline]
+    pub(crate) fn is_of_no_machine(&self) -> bool {
+        *self.is_of_no_machine.get_or_init(|| {
+            let id = self.skim.identity(IdentityKey::PrincipalId);
+            if id.is_empty() {
+                return !self.skim.may_have(IdentityKey::PrincipalId);
+            }
+            let identity = self.skim.identity_json().as_bytes();
+            let speaks = |key: &Finder<'_>| key.find(identity).is_some();
+            id.split_once(':').is_none_or(|(_, session)| {
+                host_of_session(session).is_none() && !MACHINE_KEYS.iter().any(speaks)
+            })
+        })
     }
 
     /// Lends what is known of a field.
@@ -89,6 +136,7 @@ impl<'r, 'a> Glanced<'r, 'a> {
         if access.is_own(skim) {
             self.is_own.set(true);
         }
+        self.reading.borrow_mut().add(access, skim);
         match access {
             Access::Column(column, _) => f(match skim.text(*column) {
                 "" if skim.has(*column) => Glance::Unknown,
@@ -130,16 +178,8 @@ impl<'r, 'a> Glanced<'r, 'a> {
                 "" => Glance::Absent,
                 text => Glance::Value(Datum::Str(text)),
             },
-            Shortcut::SessionHost(keys) => match skim.identity(IdentityKey::PrincipalId) {
-                "" if skim.may_have(IdentityKey::PrincipalId) => Glance::Unknown,
-                id => {
-                    let is_of_none = id.split_once(':').is_none_or(|(_, session)| {
-                        host_of_session(session).is_none()
-                            && keys.iter().all(|k| k.find(skim.raw()).is_none())
-                    });
-                    if is_of_none { Glance::Absent } else { Glance::Unknown }
-                }
-            },
+            Shortcut::SessionHost if self.is_of_no_machine() => Glance::Absent,
+            Shortcut::SessionHost => Glance::Unknown,
             Shortcut::KnownRegion if self.context.regions.is_empty() => Glance::Absent,
             Shortcut::KnownRegion => {
                 Glance::Value(Datum::Bool(self.context.regions.contains(skim.text(Column::AwsRegion))))
@@ -158,7 +198,7 @@ impl<'a> Glanced<'_, 'a> {
         let named =
             |name: Option<&'static str>| name.map_or(Glance::Unknown, |name| Glance::Value(Datum::Str(name)));
         match fact {
-            Fact::PrincipalKind => named(Principal::at_a_glance(skim).map(|(kind, _)| kind.name())),
+            Fact::PrincipalKind => named(self.principal_kind().map(PrincipalKind::name)),
             Fact::Account => known(skim.text(Column::RecipientAccountId)),
             Fact::EntryPoint => named(self.entry_point().map(EntryPoint::name)),
             Fact::Os => match skim.text(Column::UserAgent) {
@@ -167,8 +207,7 @@ impl<'a> Glanced<'_, 'a> {
             },
             Fact::SourceKind => match skim.text(Column::SourceIp) {
                 "" if skim.has(Column::SourceIp) => Glance::Unknown,
-                source => (*self.source_kind.get_or_init(|| SourceKind::of_text(source)))
-                    .map_or(Glance::Absent, |kind| Glance::Value(Datum::Str(kind.name()))),
+                _ => self.source_kind().map_or(Glance::Absent, |kind| Glance::Value(Datum::Str(kind.name()))),
             },
             Fact::ViaVpce => match skim.text(Column::VpcEndpointId) {
                 "" if skim.has(Column::VpcEndpointId) => Glance::Unknown,

@@ -96,17 +96,20 @@ impl Known {
         AtAGlance { light: light.as_deref(), is_open: *is_open }
     }
 
-    /// Remembers an answer.
-    pub(crate) fn learn(&mut self, likeness: &Likeness, told: AtAGlance<'_>) {
+    /// The number of an answer; `None` where there are too many.
+    pub(crate) fn number_of(&mut self, told: AtAGlance<'_>) -> Option<usize> {
         let is_it = |known: &Answer| known.light.as_deref() == told.light && known.is_open == told.is_open;
-        let answer = match self.answers.iter().position(is_it) {
-            Some(answer) => answer,
+        match self.answers.iter().position(is_it) {
             None if self.answers.len() < ANSWERS_MAX => {
                 self.answers.push(Answer { light: told.light.map(Into::into), is_open: told.is_open });
-                self.answers.len() - 1
+                Some(self.answers.len() - 1)
             }
-            None => return,
-        };
+            known => known,
+        }
+    }
+
+    /// Remembers an answer.
+    pub(crate) fn learn(&mut self, likeness: &Likeness, answer: usize) {
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, Slot::default());
         }
@@ -172,14 +175,20 @@ mod tests {
             Some((light.map(<[u32]>::to_vec), is_open))
         };
         assert_eq!(find(&known, 0), None);
-        known.learn(&likeness(7 << 48), AtAGlance { light: Some(&[1, 2]), is_open: false });
-        known.learn(&likeness(8 << 48), AtAGlance { light: None, is_open: true });
+        let learn = |known: &mut Known, whole, told: AtAGlance<'_>| {
+            if let Some(answer) = known.number_of(told) {
+                known.learn(&likeness(whole), answer);
+            }
+        };
+        learn(&mut known, 7 << 48, AtAGlance { light: Some(&[1, 2]), is_open: false });
+        learn(&mut known, 8 << 48, AtAGlance { light: None, is_open: true });
         assert_eq!(find(&known, 7 << 48), Some((Some(vec![1, 2]), false)));
         assert_eq!(find(&known, 8 << 48), Some((None, true)));
         assert_eq!(find(&known, 7 << 48 | 1), None, "the same slot");
         assert_eq!(find(&known, 0), None, "an empty slot");
         for i in 0..2 * ANSWERS_MAX as u32 {
-            known.learn(&likeness(u64::from(i) << 48), AtAGlance { light: Some(&[i]), is_open: false });
+            let light = [i];
+            learn(&mut known, u64::from(i) << 48, AtAGlance { light: Some(&light), is_open: false });
         }
         assert_eq!(known.answers.len(), ANSWERS_MAX);
     }

@@ -25,6 +25,7 @@ pub(crate) mod document;
 pub(crate) mod encode;
 pub(crate) mod extension;
 pub(crate) mod filter;
+pub(crate) mod gist;
 pub(crate) mod glance;
 pub(crate) mod index;
 pub(crate) mod likeness;

@@ -3,6 +3,7 @@
 use super::alternatives::Buffers;
 use super::ast::Expr;
 use super::condition::Selection;
+use super::gist::Gists;
 use super::glance::{Glanced, Verdict};
 use super::index::{Index, Lookup};
 use super::likeness::{Known, Likeness};
@@ -101,6 +102,7 @@ pub struct MatchScratch {
     lookup: Lookup,
     buffers: Buffers,
     known: Known,
+    gists: Gists,
     seed: foldhash::fast::RandomState,
 }
 
@@ -198,15 +200,25 @@ impl RuleSet {
         self.index.might_match_of_its_own(glanced, &mut scratch.lookup, &mut scratch.candidates);
         // Where such a rule is in question, what others looked like says nothing.
         let likeness = likeness.filter(|_| scratch.candidates.is_empty());
-        if let Some(answer) = likeness.and_then(|likeness| scratch.known.find(likeness)) {
+        let Some(likeness) = likeness else {
+            let is_open = self.weigh(glanced, scratch);
+            return AtAGlance { light: scratch.is_light_told.then_some(&scratch.light), is_open };
+        };
+        if let Some(answer) = scratch.known.find(likeness) {
             return scratch.known.answer(answer);
         }
-        glanced.is_own.set(false);
+        if let Some(answer) = scratch.gists.find(glanced, &scratch.seed) {
+            return scratch.known.answer(answer);
+        }
+        glanced.begin();
         let is_open = self.weigh(glanced, scratch);
-        let MatchScratch { light, is_light_told, known, .. } = scratch;
+        let MatchScratch { light, is_light_told, known, gists, seed, .. } = scratch;
         let told = AtAGlance { light: is_light_told.then_some(light), is_open };
-        if let Some(likeness) = likeness.filter(|_| !glanced.is_own.get()) {
-            known.learn(likeness, told);
+        if let Some(answer) = known.number_of(told) {
+            if !glanced.is_own.get() {
+                known.learn(likeness, answer);
+            }
+            gists.learn(glanced, seed, answer);
         }
         told
     }

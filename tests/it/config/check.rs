@@ -46,6 +46,7 @@ fn every_setting_is_understood_from_its_variable_as_from_the_file() {
             ("http.listen", _) => "127.0.0.1:9",
             ("output.format", _) => "csv",
             (FORMAT, _) => "off",
+            ("sinks.file.format", _) => "ocsf",
             ("output.min_severity" | "output.fail_on", _) => "high",
             (path, _) if path.starts_with("sinks.") && path.ends_with(".min_severity") => "high",
             (path, _) if path.starts_with("sinks.") && path.ends_with(".kinds") => "incident",

@@ -1,10 +1,11 @@
 //! Generated rules on generated records: the index, the quick look and the oracle agree.
 
 use proptest::prelude::*;
+use trailhound::detect::load::CatalogLoader;
 use trailhound::record::context::Context;
-
 use trailhound::record::skim::Skimmer;
 use trailhound::sigma::MatchScratch;
+use trailhound::synth::{Attack, Plan, World};
 
 use super::{hits_with, load};
 
@@ -236,4 +237,39 @@ fn records_that_look_alike_are_told_apart_by_what_they_hold() {
             }
         }
     }
+}
+
+/// Every record of a trail with all attacks, of many sessions.
+fn records_of_many() -> Vec<String> {
+    let attacks = Attack::all().to_vec();
+    let plan =
+        Plan { n_records: 12_000, n_files: 40, principals: 600, accounts: 5, attacks, ..Plan::default() };
+    let mut records = Vec::new();
+    for file in World::new(plan).files() {
+        let document: serde_json::Value = serde_json::from_slice(&file.json).unwrap();
+        records.extend(document["Records"].as_array().unwrap().iter().map(ToString::to_string));
+    }
+    records
+}
+
+#[test]
+fn what_was_said_of_other_records_is_what_a_look_of_its_own_says() {
+    let context = Context::default();
+    let mut loader = CatalogLoader::new();
+    for (name, text) in trailhound::run::pack::embedded() {
+        loader.builtin(name, text);
+    }
+    let (catalog, _) = loader.load(&context).unwrap();
+    let (mut skimmer, mut scratch) = (Skimmer::default(), MatchScratch::default());
+    let (mut n_told, mut n_light) = (0, 0);
+    for json in records_of_many() {
+        let Some(skim) = skimmer.skim(json.as_bytes()) else { continue };
+        let mut alone = MatchScratch::default();
+        let expected = catalog.rules.told_at_a_glance(&skim, &context, &mut alone);
+        let found = catalog.rules.told_at_a_glance(&skim, &context, &mut scratch);
+        assert_eq!(found, expected, "{json}");
+        n_told += usize::from(found.is_some());
+        n_light += found.map_or(0, <[u32]>::len);
+    }
+    assert!(n_told > 5_000 && n_light > 500, "{n_told}, {n_light}");
 }
