@@ -242,6 +242,10 @@ mod tests {
         format!("{PREFIX}2026/{month}/{day}/111122223333_CloudTrail_eu-west-1_{minute}Z_{unique}.json.gz")
     }
 
+    fn leaf() -> Leaf {
+        Leaf::since("trail", PREFIX, time("20260102T0000"))
+    }
+
     fn time(minute: &str) -> Timestamp {
         let part = |range| minute.get(range).unwrap();
         let text =
@@ -333,7 +337,7 @@ mod tests {
         assert!(leaf.view().late.is_none(), "nothing late is looked for at an ordinary poll");
         leaf.begin_sweep();
         let range = leaf.view().late.unwrap();
-        assert!(range.after.ends_with("_20260102T1200") && range.floor == time("20260103T1130"), "{range:?}");
+        assert!(range.after.ends_with("_20260102T1200") && range.floor == time("20260103T0830"), "{range:?}");
         assert!(!leaf.is_news(&listed(key("20260103T0900", "m"))), "it was handed over");
         let object = late("20260103T0700", "late", "20260103T1201");
         assert!(take(&mut leaf, &object));
