@@ -1,4 +1,24 @@
 //! What can go wrong around a daemon while it works: nobody answers, the state is not there, the clock steps.
+//!
+//! Where the other faults are held that it has to live with:
+//!
+//! | fault | test |
+//! |---|---|
+//! | S3: 503, 500, no answer | `aws::fetch::a_throttled_or_failing_server_is_asked_again_and_not_for_ever`, `aws::poll::a_bucket_that_fails_for_a_while_loses_nothing` |
+//! | S3: slow and silent bodies | `aws::fetch::silence_within_a_body_is_ended_and_the_rest_asked_for` |
+//! | S3: cut bodies, bodies that change | `aws::fetch::a_body_that_is_cut_again_and_again_still_comes_whole`, `an_object_that_becomes_another_meanwhile_is_never_a_mixture` |
+//! | S3: 404, 403 | `aws::fetch::gone_and_denied_are_told_apart_and_not_tried_again`, `aws::poll::an_object_that_may_not_be_read_holds_its_own_region_back_and_no_other`, `an_object_that_vanishes_after_it_was_listed_is_counted`, `aws::queue::an_object_that_may_not_be_read_goes_back_to_the_queue_until_it_may`, `an_object_that_is_gone_is_counted_and_its_message_acknowledged` |
+//! | S3: keys hours late | `aws::late` |
+//! | SQS: redelivery, duplicates | `aws::queue::a_notice_that_comes_twice_is_fetched_once_and_both_are_acknowledged`, `watch::crashes` |
+//! | SQS: expired receipts, failing batches | `aws::queue::a_handle_that_has_expired_costs_nothing_but_another_visit`, `a_queue_that_fails_is_asked_more_and_more_slowly_and_nothing_is_lost` |
+//! | SQS: empty and forged notices, a bucket off the list | `aws::notices::what_is_no_notice_is_unknown_and_never_half_believed`, `aws::queue::what_nobody_understands_or_may_read_is_kept_aside_after_so_many_times`, `watch::aws::what_a_queue_announces_becomes_alerts_and_is_acknowledged_only_when_it_is_durable` |
+//! | a sink: 500 for a while, for ten minutes | `watch::sinks::what_is_away_for_a_while_gets_everything_once_and_in_order_and_nobody_else_waits`, `watch::soak` |
+//! | a sink: hangs, is full, refuses a letter | `watch::sinks::whoever_hangs_is_left_after_the_timeout_while_records_are_scored`, `what_has_no_room_is_among_the_dead_letters_and_nothing_is_lost`, `one_letter_that_is_refused_for_good_does_not_bury_its_neighbours` |
+//! | a sink: refuses connections | here |
+//! | the state: full | `watch::state::on_a_full_disk_it_goes_on_says_so_and_acknowledges_nothing_until_there_is_room` |
+//! | the state: read-only, gone; the clock: steps | here |
+//! | the state: half-written journal, damaged snapshot | `watch::recovery::a_half_written_journal_and_a_damaged_snapshot_lose_nothing` |
+//! | memory: flat | `watch::soak`, on demand |
 
 use std::fs;
 use std::net::TcpListener;

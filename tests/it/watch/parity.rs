@@ -58,6 +58,10 @@ fn three_thousand_objects_that_arrive_give_exactly_the_alerts_and_incidents_of_t
     println!("{} lines about alerts, {} about incidents", alerts.len(), incidents.len());
 }
 
+// What `watch` finds at once and a replay does not, or the other way round, hangs on what came first: a record that is
+// some minutes late finds that a window, a session or a habit began with a later one, or lands in another alert's quiet
+// time. On this trail it is one alert of 190 or none, by the order in which objects of the same minute come, and always one that
+// `watch` has beside those of the replay.
 #[test]
 fn alerts_at_once_are_those_of_a_replay_but_for_one_in_a_hundred() {
     let trail = trail();
