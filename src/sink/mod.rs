@@ -5,6 +5,7 @@
 
 pub mod alertmanager;
 pub mod csv;
+pub mod file;
 pub mod http;
 mod incidents;
 pub mod ndjson;

@@ -11,8 +11,9 @@ use super::alertmanager::{Alertmanager, read_alertmanager};
 use super::receiver::{Receiver, Webhook, read_webhook};
 use crate::alert;
 use crate::detect::risk::{TACTICS, Tactics};
+use crate::sink::file::{FileForm, Rotation};
 use crate::sink::outbox;
-use crate::sink::recipient::{Ages, Form, Rotation};
+use crate::sink::recipient::{Ages, Form};
 use crate::sink::route::{Glob, Route};
 use crate::time::Span;
 
@@ -26,8 +27,10 @@ pub struct Sinks {
     pub stdout: Option<StdoutForm>,
     /// What it gets.
     pub stdout_route: Route,
-    /// A file of NDJSON.
+    /// A file with a line for each.
     pub file: Option<PathBuf>,
+    /// What is in a line.
+    pub file_form: FileForm,
     /// When it is followed by another.
     pub rotation: Rotation,
     /// What it gets.
@@ -48,6 +51,7 @@ impl Default for Sinks {
             stdout: None,
             stdout_route: Route::default(),
             file: None,
+            file_form: FileForm::default(),
             rotation: Rotation::default(),
             file_route: Route::default(),
             webhooks: Vec::new(),
@@ -129,6 +133,7 @@ pub(in crate::config) fn read_sinks(section: Option<Section<'_>>, sinks: &mut Si
     }
     if let Some(mut file) = section.section("file") {
         file.set_some_path("path", &mut sinks.file);
+        file.set("format", &mut sinks.file_form);
         file.set_bytes("rotate_bytes", 0, &mut sinks.rotation.bytes);
         file.set_at_least("keep", 1, &mut sinks.rotation.keep);
         if sinks.rotation.keep > KEEP_MAX {
@@ -229,31 +234,33 @@ mod tests {
     #[test]
     fn each_sink_has_its_route_and_its_bounds() {
         let text = "[sinks]\nmax_alert_age = '2h'\n[sinks.stdout]\nmin_severity = 'high'\nkinds = ['incident']\n\
-                    [sinks.file]\npath = 'a.ndjson'\nrotate_bytes = '1MiB'\nkeep = 3\naccounts = ['1111*']\n\
+                    [sinks.file]\npath = 'a.ndjson'\nformat = 'ocsf'\nrotate_bytes = '1MiB'\nkeep = 3\naccounts = ['1111*']\n\
                     tactics = ['impact', 'defense_evasion']\ndetectors = ['root-*']\n";
         let sinks = from_text(text, Path::new("t.toml")).unwrap().watch.sinks;
         assert_eq!((sinks.max_alert_age, sinks.ages(Span(5)).closing), (Span(7_200), Span(5)));
         assert_eq!(sinks.stdout_route.min_severity, Severity::High);
         assert_eq!(sinks.stdout_route.kinds, [alert::Kind::Incident]);
         assert_eq!((sinks.rotation.bytes, sinks.rotation.keep), (1 << 20, 3));
+        assert_eq!(sinks.file_form, FileForm::Ocsf);
         assert_eq!(sinks.file_route.tactics.names().collect::<Vec<_>>(), ["defense-evasion", "impact"]);
         assert!(sinks.file_route.accounts[0].matches("111122223333"));
-        assert_eq!(sinks.file_route.detectors[0].place(), "t.toml:12:14");
+        assert_eq!(sinks.file_route.detectors[0].place(), "t.toml:13:14");
         assert!(sinks.stdout_route.rehearsals && sinks.file_route.rehearsals);
     }
 
     #[test]
     fn what_makes_no_route_is_refused_at_once_with_its_place() {
         let text = "[sinks]\nmax_alert_age = '0s'\n[sinks.stdout]\nmin_severity = 'loud'\nkinds = ['alarm']\n\
-                    [sinks.file]\naccounts = ['prod']\ntactics = ['impakt']\nkeep = 0\nrotate = 1\n";
+                    [sinks.file]\nformat = 'text'\naccounts = ['prod']\ntactics = ['impakt']\nkeep = 0\nrotate = 1\n";
         let faults = from_text(text, Path::new("t.toml")).unwrap_err().to_string();
         for part in [
             "t.toml:2:17: `max_alert_age` is nothing",
             "t.toml:4:16: `loud` is not a level",
             "t.toml:5:10: `alarm` is no kind",
-            "t.toml:7:13: `prod`: an account has twelve digits",
-            "t.toml:8:12: `impakt` is not a tactic of ATT&CK (did you mean `impact`?)",
-            "t.toml:9:8: `keep`",
+            "t.toml:7:10: `text` is not a form of a file of alerts",
+            "t.toml:8:13: `prod`: an account has twelve digits",
+            "t.toml:9:12: `impakt` is not a tactic of ATT&CK (did you mean `impact`?)",
+            "t.toml:10:8: `keep`",
             "unknown key `rotate` in [file]",
         ] {
             assert!(faults.contains(part), "{part} is not in\n{faults}");

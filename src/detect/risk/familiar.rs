@@ -4,7 +4,7 @@
 //! true again and again, and is their work. So each earlier day on which it spoke of them halves what it adds to their risk.
 //! Its alerts are what they are.
 
-use crate::detect::bounded::Limit;
+use crate::detect::bounded::{Imaged, Limit};
 use crate::hash;
 use crate::time::{Span, Timestamp};
 
@@ -23,6 +23,14 @@ pub struct Familiar {
     pub days: u8,
     /// The last of these, in days since 1970.
     pub last: i64,
+}
+
+impl Imaged for Familiar {
+    type Image = Familiar;
+
+    fn image(&self) -> Familiar {
+        *self
+    }
 }
 
 impl Familiar {

@@ -9,7 +9,8 @@ use crate::inert;
 use crate::run::console;
 use crate::run::status::{Failure, Status};
 use crate::sink::alertmanager::Alertmanager;
-use crate::sink::recipient::{Ages, Form, Lines, Recipient, Stdout};
+use crate::sink::file::Lines;
+use crate::sink::recipient::{Ages, Form, Recipient, Stdout};
 use crate::sink::route::Route;
 use crate::sink::webhook::Webhook;
 use crate::sink::{SinkError, Target};
@@ -32,7 +33,7 @@ pub(super) fn open(watch: &Watch, quiet: Span) -> Result<Vec<Sink>, Failure> {
         sinks.push(Sink { recipient, route: watch.sinks.stdout_route.clone() });
     }
     if let Some(path) = &watch.sinks.file {
-        let lines = Lines::open(path, watch.sinks.rotation);
+        let lines = Lines::open(path, watch.sinks.file_form, watch.sinks.rotation);
         let lines = lines.map_err(|error| SinkError::new(&Target::File(path.clone()), error))?;
         sinks.push(Sink { recipient: Box::new(lines), route: watch.sinks.file_route.clone() });
     }
