@@ -267,7 +267,7 @@ impl Rounds {
             let Some(leaf) = self.leaves.get_mut(&part) else { continue };
             leaf.saw(&objects);
             if late_until.is_some() {
-                leaf.pause_sweep(late_until);
+                leaf.pause_sweep(late_until.as_deref());
             }
             if is_whole {
                 round.swept.insert(part.clone());

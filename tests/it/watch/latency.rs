@@ -45,7 +45,7 @@ fn measure(what: &str, place: &Place, daemon: &mut Daemon, margin: Duration, mut
     }
     took.sort_unstable();
     let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
-    println!("{what}: median {median:?}, p99 {p99:?}, worst {:?}", took[took.len() - 1]);
+    eprintln!("{what}: median {median:?}, p99 {p99:?}, worst {:?}", took[took.len() - 1]);
     // The 99th in a hundred is the promise, and this machine may have much else to do: then it is told, not held.
     assert!(median <= Duration::from_secs(1) + margin, "{what}: median {median:?}, p99 {p99:?}");
 }

@@ -14,7 +14,7 @@ fn n_organisations() -> u32 {
 
 fn trail() -> Trail {
     let trail = Trail::generate(1..1 + n_organisations(), 1_950, 382, "36h");
-    println!("{} objects in {} waves", trail.n_objects(), trail.waves.len());
+    eprintln!("{} objects in {} waves", trail.n_objects(), trail.waves.len());
     trail
 }
 
@@ -55,7 +55,7 @@ fn three_thousand_objects_that_arrive_give_exactly_the_alerts_and_incidents_of_t
     assert_eq!(ids(&alerts), ids(&lines(&replayed_alerts)));
     assert!(incidents.len() > 20 || n_organisations() < 5, "{}", incidents.len());
     assert_same(&incidents, &lines(&of_kind(&replayed, "incident")));
-    println!("{} lines about alerts, {} about incidents", alerts.len(), incidents.len());
+    eprintln!("{} lines about alerts, {} about incidents", alerts.len(), incidents.len());
 }
 
 // What `watch` finds at once and a replay does not, or the other way round, hangs on what came first: a record that is
@@ -75,13 +75,13 @@ fn alerts_at_once_are_those_of_a_replay_but_for_one_in_a_hundred() {
             these.iter().filter(|(id, _)| !those.contains_key(*id)).map(|(_, a)| a).collect();
         for alert in &alone {
             let [detector, principal] = [&alert["detector"]["name"], &alert["principal"]["id"]];
-            println!("{what} alone: {detector} {principal} {} x{}", alert["first_seen"], alert["count"]);
+            eprintln!("{what} alone: {detector} {principal} {} x{}", alert["first_seen"], alert["count"]);
         }
         alone.len()
     };
     let missing = tell("the replay", &replayed, &watched);
     let more = tell("watch", &watched, &replayed);
-    println!(
+    eprintln!(
         "{} alerts of the replay, {missing} of them not seen at once, {more} seen at once alone",
         replayed.len()
     );

@@ -103,7 +103,7 @@ fn half_an_hour_of_steady_load_leaves_memory_and_descriptors_flat() {
         let n_read = daemon.sum("trailhound_objects_total");
         all.push(held(&daemon, began.elapsed()));
         if all.len() % 30 == 1 {
-            println!("{:?}, {n_sent} objects sent, {n_read} read", all[all.len() - 1]);
+            eprintln!("{:?}, {n_sent} objects sent, {n_read} read", all[all.len() - 1]);
         }
         std::thread::sleep(Duration::from_secs(1));
     }
@@ -116,7 +116,7 @@ fn half_an_hour_of_steady_load_leaves_memory_and_descriptors_flat() {
         (daemon.metric("trailhound_outbox_alerts")["{sink=\"hook\"}"] == 0.0).then_some(())
     });
     let n_alerts = place.alerts().len();
-    println!(
+    eprintln!(
         "{n_sent} objects, {} records, {n_alerts} lines about alerts",
         daemon.sum("trailhound_records_scored_total")
     );
@@ -124,13 +124,13 @@ fn half_an_hour_of_steady_load_leaves_memory_and_descriptors_flat() {
     // A third to warm up; then the last third holds what the middle one held.
     let (middle, last) = all[all.len() / 3..].split_at(all.len() / 3);
     let (before, after) = (worst(middle, |held| held.resident), worst(last, |held| held.resident));
-    println!(
+    eprintln!(
         "resident memory at most {before} KiB in the middle, {after} KiB at the end, from {:?}",
         middle[0].at
     );
     assert!(after <= before + before / 20 + 4 * 1_024, "it grows: {before} KiB, then {after} KiB");
     let (before, after) = (worst(middle, |held| held.descriptors), worst(last, |held| held.descriptors));
-    println!("descriptors at most {before} in the middle, {after} at the end");
+    eprintln!("descriptors at most {before} in the middle, {after} at the end");
     assert!(after <= before + 2, "it grows: {before} descriptors, then {after}");
     let (code, log) = daemon.stop();
     assert_eq!(code, 0, "{log}");

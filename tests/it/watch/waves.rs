@@ -100,8 +100,6 @@ pub(super) struct Stage {
     pub(super) dice: ChaCha8Rng,
     flags: Vec<String>,
     n_sent: u64,
-    /// Fetches and steps when nothing was under way last.
-    rest: (u64, u64),
 }
 
 impl Stage {
@@ -111,7 +109,7 @@ impl Stage {
         let url = sim.queue("notices");
         let flags = ["--sqs", &url, "--bucket", "trail", "--lateness", lateness].map(String::from).to_vec();
         let daemon = begin(&place, &sim, &flags);
-        Stage { sim, place, daemon, dice: ChaCha8Rng::seed_from_u64(seed), flags, n_sent: 0, rest: (0, 0) }
+        Stage { sim, place, daemon, dice: ChaCha8Rng::seed_from_u64(seed), flags, n_sent: 0 }
     }
 
     /// Begins the daemon again, after whatever became of the last one.
@@ -133,16 +131,14 @@ impl Stage {
         }
     }
 
-    /// Waits until a wave is taken in. Only where the daemon was not killed since all was acknowledged: then each object
-    /// that was fetched is one step.
+    /// Waits until a wave is taken in. Only where nothing went wrong since the beginning: then each object that was fetched
+    /// is one step.
     pub(super) fn wait_taken(&mut self, wave: &[String]) {
-        let (sim, (fetched_before, steps_before)) = (&self.sim, self.rest);
+        let sim = &self.sim;
         self.daemon.wait_for("a wave", |daemon| {
             let fetched = fetched(sim);
             let is_fetched = wave.iter().all(|key| fetched.contains(key));
-            let (n_fetched, n_steps) =
-                (fetched.len() as u64 - fetched_before, ordinal(daemon) - steps_before);
-            (is_fetched && n_steps >= n_fetched).then_some(())
+            (is_fetched && ordinal(daemon) >= fetched.len() as u64).then_some(())
         });
     }
 
@@ -160,7 +156,6 @@ impl Stage {
             assert!(n_deleted <= n_sent);
             (n_deleted == n_sent).then_some(())
         });
-        self.rest = (fetched(sim).len() as u64, ordinal(&self.daemon));
     }
 
     /// Ends the daemon well; what it wrote, all of them together.

@@ -130,8 +130,8 @@ impl Leaf {
     }
 
     /// All that is late was listed up to this key, and there is more. `None`: from the beginning again.
-    pub(super) fn pause_sweep(&mut self, at: Option<String>) {
-        self.sweep.iter_mut().for_each(|sweep| sweep.at.clone_from(&at));
+    pub(super) fn pause_sweep(&mut self, at: Option<&str>) {
+        self.sweep.iter_mut().for_each(|sweep| sweep.at = at.map(str::to_owned));
     }
 
     /// All listings came to their end, and what they brought was handed over.
@@ -365,7 +365,7 @@ mod tests {
         take(&mut leaf, &listed(key("20260102T1200", "m")));
         leaf.begin_sweep();
         assert!(leaf.view().late.unwrap().after.ends_with("_20260102T0000"), "where it began");
-        leaf.pause_sweep(Some(key("20260102T0300", "m")));
+        leaf.pause_sweep(Some(&key("20260102T0300", "m")));
         leaf.begin_sweep();
         assert_eq!(leaf.view().late.unwrap().after, key("20260102T0300", "m"));
         leaf.pause_sweep(None);
