@@ -94,9 +94,9 @@ impl Store {
         fs::create_dir_all(&self.dir).map_err(|e| io_error("create", &self.dir, e))
     }
 
-    /// Writes a snapshot durably and forgets all but the last two.
+    /// Writes a snapshot durably and forgets all but the last two. A directory that is gone is a fault and not made
+    /// again: the lock is gone with it, and a journal goes on where nobody will find it.
     pub fn save(&self, bytes: &[u8]) -> Result<PathBuf, StateError> {
-        self.prepare()?;
         let snapshots = self.list()?;
         let number = snapshots.last().map_or(1, |(number, _)| number + 1);
         let path = self.dir.join(format!("snapshot-{number:010}.state"));
@@ -210,6 +210,7 @@ mod tests {
     fn store() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path().join("state"));
+        store.prepare().unwrap();
         (dir, store)
     }
 
@@ -238,8 +239,10 @@ mod tests {
 
     #[test]
     fn damage_and_a_foreign_format_and_absence_are_told_apart() {
-        let (_dir, store) = store();
+        let (dir, store) = store();
+        fs::remove_dir(dir.path().join("state")).unwrap();
         assert!(matches!(store.load(), Err(StateError::Io { .. })));
+        assert!(matches!(store.save(b"bytes"), Err(StateError::Io { .. })), "it is not made again");
         store.prepare().unwrap();
         assert!(matches!(store.load(), Err(StateError::Empty { .. })));
         let path = store.save(b"bytes").unwrap();

@@ -2,10 +2,12 @@
 
 pub(crate) mod contract;
 mod fetch;
+mod late;
 mod notices;
 mod poll;
 mod queue;
 mod replay;
+mod role;
 pub(crate) mod sim;
 
 use std::time::{Duration, Instant};

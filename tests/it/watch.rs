@@ -5,18 +5,29 @@
 mod alertmanager;
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "aws")]
+mod crashes;
 mod delivery;
 #[cfg(unix)]
 mod deploy;
 #[cfg(feature = "aws")]
 mod doctor;
+mod faults;
 mod folder;
 mod http;
+#[cfg(feature = "aws")]
+mod latency;
+#[cfg(feature = "aws")]
+mod parity;
 mod recovery;
 mod reload;
 mod sinks;
+#[cfg(all(feature = "aws", target_os = "linux"))]
+mod soak;
 mod state;
 mod tls;
+#[cfg(feature = "aws")]
+mod waves;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,13 +1,15 @@
 //! A bucket as a source: listed again and again, from where the last listing ended.
 //!
 //! A poll asks once for each region of each kind of each account ([`leaf`]); which there are is looked up now and then.
-//! What is new is handed over in the order of delivery minutes over all of them. Who has a queue of notices should
+//! What is new is handed over in the order of delivery minutes over all of them. What CloudTrail delivers late, under a
+//! name that lies behind, is looked for now and then, a day back ([`look`]). Who has a queue of notices should
 //! follow that instead: it is sooner and costs less.
 //!
 //! An object that cannot be read now (a right is missing, S3 is down) holds its own region back and no other, and
 //! makes the source unhealthy.
 
 mod leaf;
+mod look;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
@@ -21,7 +23,7 @@ use super::bucket::Shelf;
 use super::connect::Connection;
 use super::fault::Fault;
 use super::layout::Verdict;
-use super::list::{self, Listed, Query};
+use super::list::{self, Listed};
 use super::{S3Url, Scope};
 use crate::object::{Body, KeyFacts, ObjectId};
 use crate::source::delivery::{
@@ -30,13 +32,15 @@ use crate::source::delivery::{
 };
 use crate::time::Timestamp;
 use leaf::Leaf;
+use look::{Looked, look_into};
 
 /// Regions that are listed at once.
 const LISTS_AT_ONCE: usize = 16;
 /// Objects that are fetched ahead of the one that is handed over next.
 const FETCHES_AHEAD: usize = 32;
-/// New objects that are taken from one region in one round; the rest follows in the next, which begins at once.
-const NEWS_MAX: usize = 5_000;
+/// How often late objects are looked for at the least: after a restart it is taken for granted that they were. One
+/// request a thousand objects of a day, where the polls of that time are thirty.
+pub const SWEEP_MAX: Duration = Duration::from_secs(900);
 /// How the part of the cursor begins that keeps since when an address is followed. A region may turn up while nobody
 /// looks: it is read from there on, not from whatever "the last day" means by then.
 const BEGAN: &str = "since ";
@@ -50,6 +54,8 @@ pub struct PollSettings {
     pub interval: Duration,
     /// How often new accounts and regions are looked for.
     pub discovery: Duration,
+    /// How often late objects are looked for, a day back; at most [`SWEEP_MAX`].
+    pub sweep: Duration,
     /// At the first start: objects that were delivered from this time on.
     pub since: Timestamp,
     /// Which accounts and regions; its times mean nothing here.
@@ -57,12 +63,13 @@ pub struct PollSettings {
 }
 
 impl PollSettings {
-    /// The usual settings: every 30 s, new regions every ten minutes.
+    /// The usual settings: every 30 s, new regions every ten minutes, late objects every fifteen.
     pub fn new(urls: Vec<S3Url>, since: Timestamp) -> PollSettings {
         PollSettings {
             urls,
             interval: Duration::from_secs(30),
             discovery: Duration::from_secs(600),
+            sweep: SWEEP_MAX,
             since,
             scope: Scope::default(),
         }
@@ -104,6 +111,7 @@ impl Source for Poll {
                 cursor,
                 leaves: BTreeMap::new(),
                 discovered: None,
+                swept: None,
                 next: 0,
             };
             // Progress is in the marks: what is settled needs nothing from us.
@@ -161,6 +169,8 @@ struct Rounds {
     cursor: Cursor,
     leaves: BTreeMap<Arc<str>, Leaf>,
     discovered: Option<Instant>,
+    /// When late objects were looked for last.
+    swept: Option<Instant>,
     next: u64,
 }
 
@@ -170,7 +180,7 @@ impl Rounds {
             let began = Instant::now();
             let round = unless_stopping(self.outlet.clone(), self.round()).await;
             let pause = match round {
-                Some(Ok(Round { fault: None, has_more })) => {
+                Some(Ok(Round { fault: None, has_more, .. })) => {
                     self.outlet.report(Health::Ready);
                     // A backlog is worked off without pauses.
                     if has_more {
@@ -200,9 +210,19 @@ impl Rounds {
                 Some(fault) => round.fault = Some(fault),
             }
         }
+        if self.swept.is_none_or(|last| last.elapsed() >= self.settings.sweep.min(SWEEP_MAX)) {
+            self.swept = Some(Instant::now());
+            self.leaves.values_mut().for_each(Leaf::begin_sweep);
+        }
         let mut news = self.look(&mut round).await;
         news.sort_by(|a, b| (a.delivered(), &a.url).cmp(&(b.delivered(), &b.url)));
         self.hand_over(news, &mut round).await?;
+        for part in round.swept.difference(&round.held_back) {
+            self.leaves.get_mut(part).into_iter().for_each(Leaf::end_sweep);
+        }
+        for part in &round.held_back {
+            self.leaves.get_mut(part).into_iter().for_each(|leaf| leaf.pause_sweep(None));
+        }
         Ok(round)
     }
 
@@ -215,7 +235,7 @@ impl Rounds {
             for prefix in found.regions {
                 let part = Arc::from(url.with_key(prefix.as_str()).to_string());
                 let leaf = match self.cursor.remove(&part) {
-                    Some(newest) => Leaf::resumed(&url.bucket, &prefix, &newest),
+                    Some(newest) => Leaf::resumed(&url.bucket, &prefix, &newest, since),
                     None => Leaf::since(&url.bucket, &prefix, since),
                 };
                 self.leaves.entry(part).or_insert(leaf);
@@ -228,22 +248,30 @@ impl Rounds {
     }
 
     /// Lists every region from where it was.
-    async fn look(&self, round: &mut Round) -> Vec<News> {
+    async fn look(&mut self, round: &mut Round) -> Vec<News> {
         let (mut found, mut running) = (Vec::new(), JoinSet::new());
-        let mut waiting = self.leaves.iter();
+        let mut waiting: VecDeque<_> = self.leaves.keys().cloned().collect();
         loop {
             while running.len() < LISTS_AT_ONCE
-                && let Some((part, leaf)) = waiting.next()
+                && let Some(part) = waiting.pop_front()
             {
-                let (bucket, part) = (self.shelf.bucket(&leaf.bucket), part.clone());
-                let (prefix, after) = (leaf.prefix.clone(), leaf.after().to_owned());
-                running.spawn(async move { (part, list_from(&bucket, &prefix, after).await) });
+                let Some(leaf) = self.leaves.get(&part) else { continue };
+                let (bucket, view) = (self.shelf.bucket(&leaf.bucket), leaf.view());
+                running.spawn(async move { (part, look_into(&bucket, &view).await) });
             }
             let Some(done) = running.join_next().await else { return found };
-            let Ok((part, (objects, has_more, fault))) = done else { continue };
+            let Ok((part, looked)) = done else { continue };
+            let Looked { objects, has_more, late_until, is_whole, fault } = looked;
             round.has_more |= has_more;
             round.fault = round.fault.take().or(fault);
-            let Some(leaf) = self.leaves.get(&part) else { continue };
+            let Some(leaf) = self.leaves.get_mut(&part) else { continue };
+            leaf.saw(&objects);
+            if late_until.is_some() {
+                leaf.pause_sweep(late_until.as_deref());
+            }
+            if is_whole {
+                round.swept.insert(part.clone());
+            }
             let is_wanted = |o: &Listed| leaf.is_news(o) && Scope::default().judge(&o.key) == Verdict::Read;
             found.extend(objects.into_iter().filter(is_wanted).map(|object| News {
                 part: part.clone(),
@@ -259,9 +287,8 @@ impl Rounds {
     async fn hand_over(&mut self, news: Vec<News>, round: &mut Round) -> Result<(), Closed> {
         let mut waiting: VecDeque<News> = news.into();
         let mut flights: VecDeque<Flight> = VecDeque::new();
-        let mut held_back = BTreeSet::new();
         loop {
-            while waiting.front().is_some_and(|news| held_back.contains(&news.part)) {
+            while waiting.front().is_some_and(|news| round.held_back.contains(&news.part)) {
                 waiting.pop_front();
             }
             let is_room_wanted = flights.len() < FETCHES_AHEAD && !waiting.is_empty();
@@ -277,13 +304,13 @@ impl Rounds {
                 }
                 got = landing(flights.front_mut()), if !flights.is_empty() => {
                     let Some(flight) = flights.pop_front() else { continue };
-                    if held_back.contains(&flight.news.part) {
+                    if round.held_back.contains(&flight.news.part) {
                         continue;
                     }
                     match got? {
                         Got::NotNow(fault) => {
                             // Its region goes no further, so that this object is listed again.
-                            held_back.insert(flight.news.part);
+                            round.held_back.insert(flight.news.part);
                             round.fault = round.fault.take().or(Some(fault));
                         }
                         got => self.deliver(flight.news, got).await?,
@@ -315,7 +342,7 @@ impl Rounds {
         delivery.seen = news.seen;
         self.next += 1;
         if let Some(leaf) = self.leaves.get_mut(&news.part)
-            && let Some(position) = leaf.hand_over(&news.url.key)
+            && let Some(position) = leaf.hand_over(&news.url.key, news.modified)
             && position.len() <= Mark::PART_MAX
             && news.part.len() <= Mark::PART_MAX
         {
@@ -331,6 +358,10 @@ struct Round {
     fault: Option<Fault>,
     /// A region has more news than were taken.
     has_more: bool,
+    /// Regions whose listings came to their end.
+    swept: BTreeSet<Arc<str>>,
+    /// Regions that have an object which cannot be read now.
+    held_back: BTreeSet<Arc<str>>,
 }
 
 /// An object on its way.
@@ -352,28 +383,6 @@ async fn landing(flight: Option<&mut Flight>) -> Result<Got, Closed> {
     match flight {
         Some(flight) => (&mut flight.task.0).await.unwrap_or(Err(Closed)),
         None => std::future::pending().await,
-    }
-}
-
-/// What lies in a region behind a key: the objects, whether there are more, what went wrong on the way.
-async fn list_from(
-    bucket: &super::bucket::Bucket,
-    prefix: &str,
-    after: String,
-) -> (Vec<Listed>, bool, Option<Fault>) {
-    let mut objects = Vec::new();
-    let mut query = Query { prefix, by_folder: false, after: Some(&after), token: None };
-    loop {
-        match list::page(bucket, &query).await {
-            Ok(page) => {
-                objects.extend(page.objects);
-                query.token = page.next;
-            }
-            Err(fault) => return (objects, false, Some(fault)),
-        }
-        if query.token.is_none() || objects.len() >= NEWS_MAX {
-            return (objects, query.token.is_some(), None);
-        }
     }
 }
 

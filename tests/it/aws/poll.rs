@@ -13,18 +13,18 @@ use super::contract::{Server, make_bucket, put, runtime};
 use super::sim::{Fault, Rule, Sim};
 use super::{Running, connect, settings};
 
-fn key(account: &str, kind: &str, region: &str, minute: &str, unique: &str) -> String {
+pub(super) fn key(account: &str, kind: &str, region: &str, minute: &str, unique: &str) -> String {
     let day = &minute[6..8];
     format!(
         "AWSLogs/o-x/{account}/{kind}/{region}/2026/01/{day}/{account}_{kind}_{region}_{minute}Z_{unique}.json.gz"
     )
 }
 
-fn usual(minute: &str, unique: &str) -> String {
+pub(super) fn usual(minute: &str, unique: &str) -> String {
     key("111122223333", "CloudTrail", "eu-west-1", minute, unique)
 }
 
-async fn poll(server: &str) -> Poll {
+pub(super) async fn poll(server: &str) -> Poll {
     let since = Timestamp::parse("2026-01-02T00:00:00Z").unwrap();
     let poll = PollSettings {
         interval: Duration::from_millis(100),
@@ -35,7 +35,7 @@ async fn poll(server: &str) -> Poll {
 }
 
 /// Takes a delivery in: its cursor moves as the daemon's does.
-async fn take(running: &mut Running, cursor: &mut Cursor) -> String {
+pub(super) async fn take(running: &mut Running, cursor: &mut Cursor) -> String {
     let Delivery { object, content, receipt, marks, .. } = running.next().await;
     assert!(matches!(content, Content::Fetched(Body::Whole(_))), "{object}");
     for mark in marks {
@@ -78,8 +78,8 @@ fn a_bucket_is_followed_in_order_of_delivery_over_all_its_regions_on_every_serve
             running.health(|h| *h == Health::Ready).await;
             // A new one, a late neighbour of an old one, a region that nobody knew.
             for new in [
-                usual("20260103T0005", "c"),
-                usual("20260102T2310", "late"),
+                usual("20260103T0105", "c"),
+                usual("20260103T0010", "late"),
                 key("777788889999", "CloudTrail", "eu-west-2", "20260103T0001", "new"),
             ] {
                 put(&s3, &new, b"bytes").await;
@@ -88,11 +88,12 @@ fn a_bucket_is_followed_in_order_of_delivery_over_all_its_regions_on_every_serve
             assert!(running.next_within(Duration::from_millis(500)).await.is_none(), "nothing comes twice");
             running.stop().await;
 
-            // After a restart it goes on; only the last hour of a region is looked through again.
-            put(&s3, &usual("20260103T0030", "d"), b"bytes").await;
+            // After a restart it goes on; only the last hour of a region is looked through again, and the
+            // last day for what was written since.
+            put(&s3, &usual("20260103T0130", "d"), b"bytes").await;
             let mut again = Running::start(poll(&server.url()).await, cursor.clone(), 1 << 20);
             let mut seen = Vec::new();
-            while seen.last() != Some(&usual("20260103T0030", "d")) {
+            while seen.last() != Some(&usual("20260103T0130", "d")) {
                 seen.push(take(&mut again, &mut cursor).await);
             }
             assert!(!seen.contains(&usual("20260102T0015", "a")), "{seen:?}");

@@ -14,7 +14,7 @@ use super::super::cli::{as_nobody, code, run, stderr, stop_logging, trailhound};
 use super::{Daemon, Place};
 
 /// A daemon that takes the simulator for AWS; its alerts are added to what [`Place::alerts`] reads.
-fn start(place: &Place, sim: &Sim, more: &[&str]) -> Daemon {
+pub(super) fn start(place: &Place, sim: &Sim, more: &[&str]) -> Daemon {
     let mut command = trailhound();
     as_nobody(&mut command)
         .args(["watch", "--format", "ndjson", "--listen", "127.0.0.1:0", "--aws-region", "eu-west-1"])
@@ -36,7 +36,7 @@ fn put(sim: &Sim, key: &str, n: u32) {
 }
 
 /// The key of an object that was delivered so long ago.
-fn key(ago: Span, region: &str) -> String {
+pub(super) fn key(ago: Span, region: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let (year, month, day, hour, minute, _) = Timestamp(i64::try_from(now).unwrap()).before(ago).civil();
     format!(

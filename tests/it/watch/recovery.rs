@@ -13,9 +13,9 @@ use super::super::cli::{stderr, stdout, trailhound};
 use super::{Place, generated, place};
 
 /// What must not change: by id and revision, the count and the reasons.
-type Lines = BTreeMap<(String, u64), (u64, Value)>;
+pub(super) type Lines = BTreeMap<(String, u64), (u64, Value)>;
 
-fn lines(alerts: &[Value]) -> Lines {
+pub(super) fn lines(alerts: &[Value]) -> Lines {
     let mut lines = Lines::new();
     for alert in alerts {
         let key = (alert["id"].as_str().unwrap().to_owned(), alert["revision"].as_u64().unwrap());
@@ -26,7 +26,7 @@ fn lines(alerts: &[Value]) -> Lines {
     lines
 }
 
-fn of_kind(documents: &[Value], kind: &str) -> Vec<Value> {
+pub(super) fn of_kind(documents: &[Value], kind: &str) -> Vec<Value> {
     documents.iter().filter(|document| document["kind"] == kind).cloned().collect()
 }
 
@@ -36,7 +36,7 @@ fn last(lines: &Lines) -> BTreeMap<&str, (u64, &(u64, Value))> {
 }
 
 /// Every line of one is in the other, and the same.
-fn assert_same(disturbed: &Lines, undisturbed: &Lines) {
+pub(super) fn assert_same(disturbed: &Lines, undisturbed: &Lines) {
     let keys: std::collections::BTreeSet<_> = disturbed.keys().chain(undisturbed.keys()).collect();
     let differing: Vec<_> = keys
         .into_iter()
@@ -59,9 +59,10 @@ fn undisturbed(files: &[PathBuf], lateness: &str) -> Vec<Value> {
     here.documents()
 }
 
-/// How often to kill: `TRAILHOUND_KILLS`, or a number that is done in a minute or so.
-fn n_kills() -> usize {
-    std::env::var("TRAILHOUND_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(50)
+/// How often to kill: `TRAILHOUND_KILLS`, or a number that is done in half a minute or so. A queue has as many kills of
+/// its own.
+pub(super) fn n_kills() -> usize {
+    std::env::var("TRAILHOUND_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(25)
 }
 
 /// Files arrive while the daemon is killed again and again.

@@ -1,6 +1,6 @@
 //! Where alerts go: webhooks that are well, slow, away or picky; routes; what is kept and what is given up.
 
-mod receiver;
+pub(super) mod receiver;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::time::Sleep;
 
 use super::faults::{Fault, strike};
-use super::{State, lock, s3, sqs};
+use super::{State, lock, s3, sqs, sts};
 
 /// A request, read to its end.
 pub(crate) struct Asked {
@@ -26,6 +26,18 @@ pub(crate) struct Asked {
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+}
+
+impl Asked {
+    /// The value of a header; nothing where it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Whom it is from and for where: `key/day/region/…`.
+    pub(crate) fn credential(&self) -> &str {
+        self.header("authorization").split("Credential=").nth(1).unwrap_or_default()
+    }
 }
 
 /// An answer.
@@ -77,10 +89,15 @@ impl std::error::Error for Broken {}
 async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Faulty>, Broken> {
     let asked = read(request).await;
     let is_queue = asked.headers.contains_key("x-amz-target");
-    let line = if is_queue { sqs::line(&asked) } else { s3::line(&asked) };
+    let is_sts = !is_queue && sts::is_meant(&asked);
+    let line = match (is_queue, is_sts) {
+        (true, _) => sqs::line(&asked),
+        (_, true) => sts::line(&asked),
+        _ => s3::line(&asked),
+    };
     let fault = {
         let mut state = lock(&state);
-        state.requests.push(line.clone());
+        state.note(&line, asked.credential());
         strike(&mut state.rules, &line)
     };
     if matches!(fault, Some(Fault::HangUp)) {
@@ -88,6 +105,7 @@ async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<
     }
     let answer = match is_queue {
         true => sqs::answer(&asked, &state, fault.as_ref()).await,
+        false if is_sts => sts::answer(&asked, &mut lock(&state)),
         false => s3::answer(&asked, &mut lock(&state), fault.as_ref()),
     };
     let mut response = Response::builder().status(answer.status);

@@ -1,4 +1,4 @@
-//! S3 and SQS in this process: what the sources use of them, with faults on demand and a clock that can be moved.
+//! S3, SQS and what is needed of STS in this process: what the sources use of them, with faults on demand and a clock that can be moved.
 //!
 //! It answers on a socket like the real thing, so that the SDK and all of its ways are part of every test. The
 //! contract tests run on it and on an independent server alike, so that it cannot drift.
@@ -7,7 +7,9 @@ pub(crate) mod faults;
 mod http;
 mod s3;
 mod sqs;
+mod sts;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,11 +24,37 @@ pub(crate) use faults::{Fault, Rule};
 pub(crate) struct State {
     pub(crate) s3: s3::Store,
     pub(crate) sqs: sqs::Queues,
+    pub(crate) sts: sts::Roles,
     pub(crate) rules: Vec<Rule>,
     /// Requests that came in, in order: `GET bucket/key?query`, `ReceiveMessage queue`.
     pub(crate) requests: Vec<String>,
+    /// Who signed them, the last so many.
+    pub(crate) signers: VecDeque<(String, Signer)>,
     /// How far the clock was moved.
     pub(crate) moved: Duration,
+}
+
+/// Whom a request says that it is from.
+#[derive(Clone, Debug)]
+pub(crate) struct Signer {
+    pub(crate) key_id: String,
+    pub(crate) region: String,
+}
+
+/// Signers that are remembered.
+const SIGNERS_MAX: usize = 100;
+
+impl State {
+    fn note(&mut self, line: &str, credential: &str) {
+        let mut parts = credential.split('/');
+        let mut next = || parts.next().unwrap_or_default().to_owned();
+        let (key_id, _, region) = (next(), next(), next());
+        self.signers.push_back((line.to_owned(), Signer { key_id, region }));
+        if self.signers.len() > SIGNERS_MAX {
+            self.signers.pop_front();
+        }
+        self.requests.push(line.to_owned());
+    }
 }
 
 /// The simulator; ends with its value.
@@ -69,6 +97,13 @@ impl Sim {
     /// Puts an object.
     pub(crate) fn put(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
         self.state().s3.put(bucket, key, bytes.into());
+    }
+
+    /// Puts an object that was written at this time, in seconds.
+    pub(crate) fn put_at(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>, time: i64) {
+        let mut state = self.state();
+        state.s3.put(bucket, key, bytes.into());
+        state.s3.written(bucket, key, time);
     }
 
     /// Makes a queue and says its URL.

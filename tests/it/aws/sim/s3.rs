@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use bytes::Bytes;
 use hyper::Method;
+use trailhound::object::KeyFacts;
 
 use super::State;
 use super::faults::Fault;
@@ -14,6 +17,8 @@ use super::http::{Answer, Asked};
 #[derive(Default)]
 pub(crate) struct Store {
     pub(crate) buckets: BTreeMap<String, BTreeMap<String, Stored>>,
+    /// Buckets whose readers pay, and have to say so with every request.
+    pub(crate) paid: BTreeSet<String>,
 }
 
 /// An object.
@@ -21,15 +26,30 @@ pub(crate) struct Store {
 pub(crate) struct Stored {
     pub(crate) bytes: Bytes,
     pub(crate) etag: String,
+    pub(crate) modified: DateTime,
 }
+
+/// When objects were written of which neither their name nor anybody says when: 2027-01-01.
+const WRITTEN: i64 = 1_798_761_600;
 
 impl Store {
     pub(crate) fn put(&mut self, bucket: &str, key: &str, bytes: Bytes) -> String {
         let etag = format!("\"{:016x}\"", trailhound::hash::stable64(&bytes));
-        let stored = Stored { bytes, etag: etag.clone() };
+        let time = KeyFacts::of(key).delivered.map_or(WRITTEN, |minute| minute.0);
+        let stored = Stored { bytes, etag: etag.clone(), modified: DateTime::from_secs(time) };
         self.buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), stored);
         etag
     }
+
+    /// Says when an object was written, in seconds.
+    pub(crate) fn written(&mut self, bucket: &str, key: &str, time: i64) {
+        let stored = self.buckets.get_mut(bucket).and_then(|objects| objects.get_mut(key));
+        stored.expect("it was put").modified = DateTime::from_secs(time);
+    }
+}
+
+fn shown(time: &DateTime, format: DateTimeFormat) -> String {
+    time.fmt(format).expect("a time that can be shown")
 }
 
 /// Encodes what a URL or S3's lists cannot hold.
@@ -100,6 +120,14 @@ pub(crate) fn answer(asked: &Asked, state: &mut State, fault: Option<&Fault>) ->
         _ => {}
     }
     let (bucket, key) = bucket_and_key(asked);
+    if let Some(token) = &state.sts.only
+        && asked.header("x-amz-security-token") != token
+    {
+        return error(403, "AccessDenied");
+    }
+    if state.s3.paid.contains(&bucket) && asked.header("x-amz-request-payer") != "requester" {
+        return error(403, "AccessDenied");
+    }
     if asked.method == Method::PUT {
         return put(asked, state, &bucket, &key);
     }
@@ -123,6 +151,8 @@ fn put(asked: &Asked, state: &mut State, bucket: &str, key: &str) -> Answer {
         return error(404, "NoSuchBucket");
     }
     let etag = state.s3.put(bucket, key, asked.body.clone());
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + state.moved;
+    state.s3.written(bucket, key, i64::try_from(since.as_secs()).unwrap_or(WRITTEN));
     Answer::new(200, "").with("etag", etag)
 }
 
@@ -141,7 +171,7 @@ fn get(asked: &Asked, stored: &Stored) -> Answer {
     answer
         .with("etag", stored.etag.clone())
         .with("accept-ranges", "bytes")
-        .with("last-modified", "Fri, 01 Jan 2027 00:00:00 GMT")
+        .with("last-modified", shown(&stored.modified, DateTimeFormat::HttpDate))
 }
 
 /// `bytes=5-` or `bytes=5-9`, as a range that ends before its end.
@@ -183,8 +213,9 @@ fn list(asked: &Asked, objects: &BTreeMap<String, Stored>) -> Answer {
             Some(folder) => drop(folders.insert(folder)),
             None => write!(
                 contents,
-                "<Contents><Key>{}</Key><LastModified>2027-01-01T00:00:00.000Z</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",
+                "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",
                 show(key),
+                shown(&stored.modified, DateTimeFormat::DateTime),
                 xml_escaped(&stored.etag),
                 stored.bytes.len()
             )

@@ -12,11 +12,11 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig, ServerConnection, StreamOwned};
 
 /// A part of the address that must be shown nowhere.
-pub(super) const PATH: &str = "SECRETPATH";
+pub(in crate::watch) const PATH: &str = "SECRETPATH";
 
 /// What came.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(in crate::watch) struct Request {
     head: String,
     pub body: Vec<u8>,
     pub at: Instant,
@@ -24,12 +24,12 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(in crate::watch) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// The value of a header; nothing where it is not there.
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(in crate::watch) fn header(&self, name: &str) -> &str {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines
             .filter(|(key, _)| key.eq_ignore_ascii_case(name))
@@ -41,7 +41,7 @@ impl Request {
 
 /// What goes.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(in crate::watch) enum Answer {
     Status {
         status: u16,
         headers: String,
@@ -52,18 +52,18 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn status(status: u16) -> Answer {
+    pub(in crate::watch) fn status(status: u16) -> Answer {
         Answer::Status { status, headers: String::new(), body: String::new() }
     }
 
-    pub(super) fn with(mut self, name: &str, value: &str) -> Answer {
+    pub(in crate::watch) fn with(mut self, name: &str, value: &str) -> Answer {
         if let Answer::Status { headers, .. } = &mut self {
             headers.push_str(&format!("{name}: {value}\r\n"));
         }
         self
     }
 
-    pub(super) fn with_body(mut self, text: String) -> Answer {
+    pub(in crate::watch) fn with_body(mut self, text: String) -> Answer {
         if let Answer::Status { body, .. } = &mut self {
             *body = text;
         }
@@ -74,7 +74,7 @@ impl Answer {
 type Rule = Box<dyn Fn(&Request, usize) -> Answer + Send + Sync>;
 
 /// The server; it ends with the test.
-pub(super) struct Receiver {
+pub(in crate::watch) struct Receiver {
     inner: Arc<Inner>,
     address: SocketAddr,
     is_tls: bool,
@@ -89,12 +89,22 @@ struct Inner {
 
 impl Receiver {
     /// Answers the nth request, from 0, as the rule says.
-    pub(super) fn start(rule: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static) -> Receiver {
-        Receiver::begin(Box::new(rule), None)
+    pub(in crate::watch) fn start(
+        rule: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
+    ) -> Receiver {
+        Receiver::start_at("127.0.0.1:0".parse().unwrap(), rule)
+    }
+
+    /// The same at an address that nobody listens at.
+    pub(in crate::watch) fn start_at(
+        address: SocketAddr,
+        rule: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
+    ) -> Receiver {
+        Receiver::begin(address, Box::new(rule), None)
     }
 
     /// The same with TLS, by `NAME.pem` and `NAME.key`.
-    pub(super) fn start_tls(
+    pub(in crate::watch) fn start_tls(
         name: &Path,
         rule: impl Fn(&Request, usize) -> Answer + Send + Sync + 'static,
     ) -> Receiver {
@@ -106,11 +116,11 @@ impl Receiver {
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(chain, key);
-        Receiver::begin(Box::new(rule), Some(Arc::new(config.unwrap())))
+        Receiver::begin("127.0.0.1:0".parse().unwrap(), Box::new(rule), Some(Arc::new(config.unwrap())))
     }
 
-    fn begin(rule: Rule, tls: Option<Arc<ServerConfig>>) -> Receiver {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fn begin(address: SocketAddr, rule: Rule, tls: Option<Arc<ServerConfig>>) -> Receiver {
+        let listener = TcpListener::bind(address).unwrap();
         let (address, is_tls) = (listener.local_addr().unwrap(), tls.is_some());
         let inner =
             Arc::new(Inner { rule, requests: Mutex::default(), is_over: AtomicBool::new(false), tls });
@@ -127,17 +137,17 @@ impl Receiver {
         Receiver { inner, address, is_tls }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(in crate::watch) fn url(&self) -> String {
         format!("http{}://{}/hook/{PATH}", if self.is_tls { "s" } else { "" }, self.address)
     }
 
     /// Everything that came.
-    pub(super) fn all(&self) -> Vec<Request> {
+    pub(in crate::watch) fn all(&self) -> Vec<Request> {
         self.inner.requests.lock().unwrap().clone()
     }
 
     /// What was answered with 2xx.
-    pub(super) fn taken(&self) -> Vec<Request> {
+    pub(in crate::watch) fn taken(&self) -> Vec<Request> {
         let mut all = self.all();
         all.retain(|request| request.is_taken);
         all
