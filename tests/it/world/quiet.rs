@@ -29,6 +29,10 @@ struct Found {
     soft: BTreeSet<String>,
     /// Where its incident stands in the week, by risk.
     rank: Option<usize>,
+    /// Its risk, and the incidents that stand before it.
+    before: Vec<String>,
+    /// All incidents that are about it.
+    incidents: Vec<String>,
 }
 
 /// Whether an alert is about what was planted.
@@ -43,14 +47,57 @@ fn is_about(alert: &Alert, mark: &Mark) -> bool {
     alert.evidence.iter().any(|e| mark.event_ids.contains(&e.event_id))
 }
 
-/// Where those stand who were planted among the actors of the week, by the risk of their incidents: 1 for the first.
-fn rank_of(mark: &Mark, heard: &Heard) -> Option<usize> {
+/// The incidents that are about what was planted, the one of most risk first.
+fn incidents_about<'a>(mark: &Mark, heard: &'a Heard) -> Vec<&'a Incident> {
     let alerts: BTreeSet<&str> =
         (heard.alerts.iter()).filter(|alert| is_about(alert, mark)).map(|alert| alert.id.as_str()).collect();
-    let mut ranked: Vec<&Incident> = heard.incidents.values().collect();
-    ranked.sort_by(|a, b| b.risk.peak.total_cmp(&a.risk.peak).then_with(|| a.id.cmp(&b.id)));
     let is_it = |incident: &&Incident| incident.alerts.iter().any(|id| alerts.contains(id.as_str()));
-    ranked.iter().position(is_it).map(|at| at + 1)
+    ranked(heard.incidents.values().filter(is_it))
+}
+
+fn ranked<'a>(incidents: impl Iterator<Item = &'a Incident>) -> Vec<&'a Incident> {
+    let mut ranked: Vec<&Incident> = incidents.collect();
+    ranked.sort_by(|a, b| b.risk.peak.total_cmp(&a.risk.peak).then_with(|| a.id.cmp(&b.id)));
+    ranked
+}
+
+/// Where the incident of a scenario stands in its week, by risk, 1 for the first; and who stands before it. Several
+/// scenarios are planted into a week to save time, and each is a week of its own: what is about another one does not
+/// stand before it.
+fn rank_of(mark: &Mark, org: &Org, heard: &Heard) -> Option<(usize, Vec<String>)> {
+    let own = incidents_about(mark, heard);
+    let of_others: BTreeSet<&str> = (org.marks().iter().filter(|other| *other != mark))
+        .flat_map(|other| incidents_about(other, heard))
+        .map(|incident| incident.id.as_str())
+        .collect();
+    let by_principal = |incident: &&&Incident| is_of(incident, mark);
+    let incident = own.iter().find(by_principal)?;
+    // Nor is what else is about it, such as that of the function which it put to use.
+    let is_own = |other: &&Incident| own.iter().any(|own| own.id == other.id);
+    let is_rival = |other: &&Incident| {
+        other.id == incident.id || !is_own(other) && !of_others.contains(other.id.as_str())
+    };
+    let all = ranked(heard.incidents.values().filter(is_rival));
+    let at = all.iter().position(|other| other.id == incident.id)?;
+    Some((at + 1, all[..at].iter().map(|other| told(other)).collect()))
+}
+
+/// Whether an incident is the planted principal's: its actor is the principal, or the root of the chain at whose end the
+/// principal acts (who signed on, the build that took the role). Of a silent account it names the account.
+fn is_of(incident: &Incident, mark: &Mark) -> bool {
+    if mark.scenario == Scenario::B20Silence.name() {
+        return incident.accounts.contains(&mark.account);
+    }
+    let acts = || incident.principals.iter().any(|principal| principal.id == mark.principal);
+    incident.actor.kind != "fleet" && (incident.actor.id == mark.principal || acts())
+}
+
+/// Every scenario, the two forms of one never in the same week: where one has used a region, it is known to the other,
+/// and where two accounts are silent at once the trail is.
+fn all_plants() -> Vec<Plant> {
+    let mut plants = Plant::all();
+    plants.sort_by_key(|plant| plant.form);
+    plants
 }
 
 /// An incident in a line.
@@ -62,8 +109,15 @@ fn told(incident: &Incident) -> String {
 fn found(org: &Org, heard: &Heard) -> Vec<Found> {
     let marks = org.marks().iter();
     let of = |mark: &Mark| {
-        let rank = rank_of(mark, heard);
-        let mut found = Found { mark: mark.clone(), loud: BTreeSet::new(), soft: BTreeSet::new(), rank };
+        let (rank, before) = rank_of(mark, org, heard).unzip();
+        let mut found = Found {
+            mark: mark.clone(),
+            loud: BTreeSet::new(),
+            soft: BTreeSet::new(),
+            rank,
+            before: before.unwrap_or_default(),
+            incidents: incidents_about(mark, heard).into_iter().map(told).collect(),
+        };
         for alert in heard.alerts.iter().filter(|alert| alert.kind == Kind::Alert && is_about(alert, mark)) {
             let into = if is_loud(alert) { &mut found.loud } else { &mut found.soft };
             into.insert(alert.detector.name.clone());
@@ -81,7 +135,7 @@ fn plant(seed: u64, principals: usize, plants: &[Plant], a_week: usize) -> Vec<F
     feed(&mut engine, &mut benign.files_between(0, LEARNED));
     let learned = engine.snapshot();
     let mut all = Vec::new();
-    for plants in plants.chunks(a_week) {
+    for (nth, plants) in plants.chunks(a_week).enumerate() {
         // Who sleeps has to be asleep from the beginning.
         let sleeps = plants.iter().any(|plant| plant.scenario == Scenario::B14Dormant);
         let org = Org::new(OrgPlan { plants: plants.to_vec(), ..plan(seed, principals, 3) });
@@ -94,9 +148,33 @@ fn plant(seed: u64, principals: usize, plants: &[Plant], a_week: usize) -> Vec<F
         };
         let mut heard = feed(&mut engine, &mut org.files_between(LEARNED, org.n_days()));
         heard.add(engine.finish());
+        // What was open when the week began and got nothing more is not of this week.
+        let since = org.plan().start.0 + LEARNED * 86_400;
+        heard.incidents.retain(|_, incident| incident.last_seen.0 >= since);
+        dump(&heard, &format!("{seed}-plants-{nth}.ndjson"));
+        if let Some(dir) = std::env::var_os("DUMP").map(std::path::PathBuf::from) {
+            let marks: Vec<String> = org.marks().iter().map(|m| serde_json::to_string(m).unwrap()).collect();
+            std::fs::write(dir.join(format!("{seed}-marks-{nth}.ndjson")), marks.join("\n")).unwrap();
+        }
         all.extend(found(&org, &heard));
     }
     all
+}
+
+/// Writes all that was said to a file, for whoever wants to look deeper (`DUMP=DIR`).
+fn dump(heard: &Heard, name: &str) {
+    let Some(dir) = std::env::var_os("DUMP").map(std::path::PathBuf::from) else { return };
+    let mut out = String::new();
+    for alert in &heard.alerts {
+        out.push_str(&serde_json::to_string(alert).unwrap());
+        out.push('\n');
+    }
+    for incident in heard.incidents.values() {
+        out.push_str(&serde_json::to_string(incident).unwrap());
+        out.push('\n');
+    }
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join(name), out).unwrap();
 }
 
 /// The noise of a world without intruders.
@@ -116,10 +194,12 @@ impl Noise {
     fn of(seed: u64, principals: usize, weeks: u32) -> Noise {
         let org = Org::new(plan(seed, principals, weeks));
         let mut engine = House::of(&org).engine();
-        feed(&mut engine, &mut org.files_between(0, LEARNED));
+        let learned = feed(&mut engine, &mut org.files_between(0, LEARNED));
+        dump(&learned, &format!("{seed}-learned.ndjson"));
         let before = engine.tally().records.read;
         let mut heard = feed(&mut engine, &mut org.files_between(LEARNED, org.n_days()));
         heard.add(engine.finish());
+        dump(&heard, &format!("{seed}-benign.ndjson"));
         let since = org.plan().start.0 + LEARNED * 86_400;
         let Heard { mut alerts, mut incidents } = heard;
         alerts.retain(|alert| alert.first_seen.0 >= since);
@@ -233,7 +313,7 @@ fn how_quiet_and_how_sharp() {
         if number("PLANTS", 1) == 0 {
             continue;
         }
-        let found = plant(seed, principals, &Plant::all(), number("A_WEEK", A_WEEK));
+        let found = plant(seed, principals, &all_plants(), number("A_WEEK", A_WEEK));
         let n_loud = found.iter().filter(|f| !f.loud.is_empty()).count();
         let n_top = found.iter().filter(|f| f.rank.is_some_and(|rank| rank <= A_WEEK)).count();
         eprintln!("  {n_loud} of {} scenarios found, {n_top} among the first {A_WEEK} by risk", found.len());
@@ -244,6 +324,10 @@ fn how_quiet_and_how_sharp() {
                 "  {how:6} {rank:>2} {:24} {:4} {:?} / {:?}",
                 f.mark.scenario, f.mark.form, f.loud, f.soft
             );
+            if number("DETAILS", 0) > 0 {
+                f.incidents.iter().for_each(|incident| eprintln!("              is {incident}"));
+                f.before.iter().for_each(|incident| eprintln!("              behind {incident}"));
+            }
         }
     }
 }
