@@ -13,8 +13,10 @@ use super::{Heard, House, by_detector, feed, is_loud, number, settings};
 
 /// Days that are learned.
 const LEARNED: i64 = 14;
-/// How many scenarios are planted in a week: each must be among the three actors of most risk.
+/// How many scenarios are planted in a week, to save time.
 const A_WEEK: usize = 3;
+/// Each must be among so many incidents of most risk in its week.
+const TOP: usize = 3;
 
 fn plan(seed: u64, principals: usize, weeks: u32) -> OrgPlan {
     OrgPlan { seed, principals, weeks, ..OrgPlan::default() }
@@ -256,34 +258,45 @@ fn the_world_is_hard_to_be_quiet_in() {
     }
 }
 
-/// Scenarios that no detector finds in their fast form yet.
-const UNFOUND: [&str; 1] = ["b16-entry-point"];
+/// Scenarios whose incident is that of the function which they put to use: whoever made it is only named in its evidence.
+const OF_ANOTHER: [&str; 1] = ["c5-passed-role"];
 
-/// Three seeds, all of them told. Bars hold over all together: a small world has few records, and one alert is much.
+/// Three seeds, all of them told. Bars hold over all together: a small world has few records and few incidents, and one more is
+/// much.
 #[test]
 fn a_fortnight_learned_the_world_is_quiet_and_what_is_fast_is_found() {
-    let (mut n_records, mut n_loud) = (0, 0);
+    let (mut n_records, mut n_loud, mut n_incidents, mut n_principal_weeks) = (0, 0, 0, 0);
     for seed in 1..=3 {
-        let noise = Noise::of(seed, 120, 3);
+        let noise = Noise::of(seed, 240, 3);
         println!(
-            "seed {seed}: {} loud in {} records: {:?}",
-            noise.n_loud, noise.n_records, noise.by_detector
+            "seed {seed}: {} loud in {} records: {:?}, incidents: {:#?}",
+            noise.n_loud, noise.n_records, noise.by_detector, noise.incidents
         );
         (n_records, n_loud) = (n_records + noise.n_records, n_loud + noise.n_loud);
+        n_incidents += noise.incidents.len() as u64;
+        n_principal_weeks += noise.n_principals;
     }
     let a_million = n_loud as f64 * 1e6 / n_records as f64;
     assert!(a_million <= 20.0, "{a_million:.0} alerts a million benign records, {n_loud} in {n_records}");
+    // Two is what 2,000 principals are held to, which takes too long here. Who works in a small organisation has few peers, so more
+    // of what they do is the first of its kind.
+    let a_thousand = n_incidents as f64 * 1e3 / n_principal_weeks as f64;
+    assert!(a_thousand <= 10.0, "{a_thousand:.1} incidents a thousand principals and week");
     let fast = |plant: &Plant| plant.form == Form::Fast && plant.scenario != Scenario::B14Dormant;
     let plants: Vec<Plant> = Plant::all().into_iter().filter(fast).collect();
-    let mut missed: Vec<&str> = Vec::new();
+    let (mut missed, mut behind) = (Vec::new(), Vec::new());
     for found in plant(1, 160, &plants, 13) {
-        println!("{}: {:?} / {:?}", found.mark.scenario, found.loud, found.soft);
+        let name = found.mark.scenario;
+        println!("{name}: {:?}, {:?} / {:?}", found.rank, found.loud, found.soft);
         if found.loud.is_empty() {
-            missed.push(found.mark.scenario);
+            missed.push(name);
+        }
+        if found.rank.is_none_or(|rank| rank > TOP) && !OF_ANOTHER.contains(&name) {
+            behind.push((name, found.rank, found.incidents, found.before));
         }
     }
-    missed.retain(|name| !UNFOUND.contains(name));
     assert!(missed.is_empty(), "missed: {missed:?}");
+    assert!(behind.is_empty(), "not among the first {TOP} of the week by risk: {behind:#?}");
 }
 
 /// `PRINCIPALS=400 WEEKS=8 SEEDS=3 cargo test --release --test it -- --ignored --nocapture how_quiet_and_how_sharp`
@@ -315,8 +328,8 @@ fn how_quiet_and_how_sharp() {
         }
         let found = plant(seed, principals, &all_plants(), number("A_WEEK", A_WEEK));
         let n_loud = found.iter().filter(|f| !f.loud.is_empty()).count();
-        let n_top = found.iter().filter(|f| f.rank.is_some_and(|rank| rank <= A_WEEK)).count();
-        eprintln!("  {n_loud} of {} scenarios found, {n_top} among the first {A_WEEK} by risk", found.len());
+        let n_top = found.iter().filter(|f| f.rank.is_some_and(|rank| rank <= TOP)).count();
+        eprintln!("  {n_loud} of {} scenarios found, {n_top} among the first {TOP} by risk", found.len());
         for f in found {
             let how = if f.loud.is_empty() { "MISSED" } else { "found" };
             let rank = f.rank.map_or("-".to_owned(), |rank| rank.to_string());
