@@ -7,11 +7,16 @@
 //!
 //! Weights are estimates made from content; what the allocator takes for it is not looked at.
 
+mod exposure;
+
+pub use exposure::{Entries, Imaged};
+
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
 use crate::time::Timestamp;
+use exposure::Exposure;
 
 /// The most that a memory holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,24 +55,46 @@ impl std::iter::Sum for Size {
 
 /// Entries under hashed keys, each with the turn in which it was last touched.
 #[derive(Debug)]
-pub struct Bounded<V> {
+pub struct Bounded<V: Imaged> {
     slots: HashMap<u128, Slot<V>, foldhash::fast::RandomState>,
     order: BTreeSet<(Timestamp, u128)>,
     weight: usize,
     limit: Limit,
+    /// The image that is being taken.
+    exposure: Option<Box<Exposure<V::Image>>>,
+    /// How many were.
+    exposures: u32,
 }
 
 #[derive(Debug)]
 struct Slot<V> {
     turn: Timestamp,
-    weight: usize,
+    weight: u32,
+    /// The last image that it was taken for, or that it is too young for.
+    exposure: u32,
     value: V,
 }
 
-impl<V> Bounded<V> {
+impl<V> Slot<V> {
+    /// Changes its weight, and with it that of the whole.
+    fn weigh(&mut self, weight: usize, all: &mut usize) {
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        *all = *all - self.weight as usize + weight as usize;
+        self.weight = weight;
+    }
+}
+
+impl<V: Imaged> Bounded<V> {
     /// An empty memory.
     pub fn new(limit: Limit) -> Bounded<V> {
-        Bounded { slots: HashMap::default(), order: BTreeSet::new(), weight: 0, limit }
+        Bounded {
+            slots: HashMap::default(),
+            order: BTreeSet::new(),
+            weight: 0,
+            limit,
+            exposure: None,
+            exposures: 0,
+        }
     }
 
     /// How many entries there are.
@@ -92,7 +119,11 @@ impl<V> Bounded<V> {
 
     /// The entry under a key, to change. Changing its weight is told through [`Bounded::touch`].
     pub fn get_mut(&mut self, key: u128) -> Option<&mut V> {
-        self.slots.get_mut(&key).map(|slot| &mut slot.value)
+        let slot = self.slots.get_mut(&key)?;
+        if let Some(exposure) = &mut self.exposure {
+            exposure.take(key, slot);
+        }
+        Some(&mut slot.value)
     }
 
     /// The turn in which an entry was last touched.
@@ -102,19 +133,20 @@ impl<V> Bounded<V> {
 
     /// Adds an entry or replaces it.
     pub fn put(&mut self, key: u128, turn: Timestamp, weight: usize, value: V) {
-        if let Some(old) = self.slots.insert(key, Slot { turn, weight, value }) {
-            self.order.remove(&(old.turn, key));
-            self.weight -= old.weight;
-        }
+        self.remove(key);
+        let mut slot = Slot { turn, weight: 0, exposure: self.exposures, value };
+        slot.weigh(weight, &mut self.weight);
+        self.slots.insert(key, slot);
         self.order.insert((turn, key));
-        self.weight += weight;
     }
 
     /// Marks an entry as used in a turn, with what it weighs now.
     pub fn touch(&mut self, key: u128, turn: Timestamp, weight: usize) {
         let Some(slot) = self.slots.get_mut(&key) else { return };
-        self.weight = self.weight - slot.weight + weight;
-        slot.weight = weight;
+        if let Some(exposure) = &mut self.exposure {
+            exposure.take(key, slot);
+        }
+        slot.weigh(weight, &mut self.weight);
         if slot.turn != turn {
             self.order.remove(&(slot.turn, key));
             self.order.insert((turn, key));
@@ -137,14 +169,16 @@ impl<V> Bounded<V> {
         let mut fresh = false;
         let slot = self.slots.entry(key).or_insert_with(|| {
             fresh = true;
-            Slot { turn, weight: 0, value: V::default() }
+            Slot { turn, weight: 0, exposure: self.exposures, value: V::default() }
         });
+        if let Some(exposure) = &mut self.exposure {
+            exposure.take(key, slot);
+        }
         if slot.turn < idle {
             slot.value = V::default();
         }
         let (result, weight) = work(&mut slot.value);
-        self.weight = self.weight - slot.weight + weight;
-        slot.weight = weight;
+        slot.weigh(weight, &mut self.weight);
         let before = std::mem::replace(&mut slot.turn, turn);
         if fresh || before != turn {
             if !fresh {
@@ -157,9 +191,12 @@ impl<V> Bounded<V> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: u128) -> Option<V> {
-        let slot = self.slots.remove(&key)?;
+        let mut slot = self.slots.remove(&key)?;
+        if let Some(exposure) = &mut self.exposure {
+            exposure.take(key, &mut slot);
+        }
         self.order.remove(&(slot.turn, key));
-        self.weight -= slot.weight;
+        slot.weigh(0, &mut self.weight);
         Some(slot.value)
     }
 
@@ -180,7 +217,7 @@ impl<V> Bounded<V> {
     pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, usize, &V)> {
         self.order.iter().filter_map(|(turn, key)| {
             let slot = self.slots.get(key)?;
-            Some((*key, *turn, slot.weight, &slot.value))
+            Some((*key, *turn, slot.weight as usize, &slot.value))
         })
     }
 }
@@ -188,6 +225,20 @@ impl<V> Bounded<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Imaged for char {
+        type Image = char;
+
+        fn image(&self) -> char {
+            *self
+        }
+    }
+
+    impl Imaged for () {
+        type Image = ();
+
+        fn image(&self) {}
+    }
 
     #[test]
     fn what_was_touched_longest_ago_leaves_first() {

@@ -21,7 +21,7 @@ pub use standing::{Confidence, Rank, Standing};
 
 use std::sync::Arc;
 
-use super::bounded::{Bounded, Limit, Size};
+use super::bounded::{Bounded, Entries, Imaged, Limit, Size};
 use crate::alert::{Identity, Outcome};
 use crate::record::event::{Event, Text};
 use crate::record::principal::PrincipalKind;
@@ -72,12 +72,31 @@ impl Correction {
     }
 }
 
+impl Imaged for Arc<Link> {
+    type Image = Arc<Link>;
+
+    fn image(&self) -> Arc<Link> {
+        Arc::clone(self)
+    }
+}
+
 /// What a look-up came to.
 struct Found {
     standing: Standing,
     /// Where something better may still turn up.
     asks: Vec<Ask>,
     is_linked: bool,
+}
+
+/// What the table knew at a moment, each with its key or subject and its last turn; in no order.
+#[derive(Debug)]
+pub struct LinksImage {
+    /// Credentials.
+    pub links: Entries<Arc<Link>>,
+    /// Keys that do not expire.
+    pub made_keys: Entries<Arc<Link>>,
+    /// What waited.
+    pub waiting: Entries<Waiting>,
 }
 
 /// Credentials that were handed out, and to whom.
@@ -373,15 +392,25 @@ impl LinkTable {
         self.waiting.evicted
     }
 
-    /// What it knows, to save: (key, turn, link), in order; first of credentials, then of keys that do not expire.
-    pub fn entries(&self) -> [Vec<(u128, Timestamp, &Link)>; 2] {
-        [&self.links, &self.made_keys]
-            .map(|links| links.entries().map(|(key, turn, _, link)| (key, turn, link.as_ref())).collect())
+    /// Begins an image of what it knows now.
+    pub fn begin_image(&mut self) {
+        self.links.begin_image();
+        self.made_keys.begin_image();
+        self.waiting.subjects.begin_image();
     }
 
-    /// What waits, to save: (subject, turn, what waits), in order.
-    pub fn waiting(&self) -> impl Iterator<Item = (u128, Timestamp, &Waiting)> {
-        self.waiting.entries()
+    /// Takes up to `n` entries more of each kind into the image; whether it is whole.
+    pub fn expose(&mut self, n: usize) -> bool {
+        self.links.expose(n) & self.made_keys.expose(n) & self.waiting.subjects.expose(n)
+    }
+
+    /// The image.
+    pub fn take_image(&mut self) -> LinksImage {
+        LinksImage {
+            links: self.links.take_image(),
+            made_keys: self.made_keys.take_image(),
+            waiting: self.waiting.subjects.take_image(),
+        }
     }
 
     /// Takes over a link that was saved.

@@ -4,7 +4,7 @@
 //! role, so without a bound anybody could be a new principal with every call. Beyond [`NAMES_MAX`] names of one role,
 //! further ones are the role.
 
-use super::bounded::{Bounded, Limit, Size};
+use super::bounded::{Bounded, Imaged, Limit, Size};
 use crate::hash;
 use crate::record::principal::PrincipalKind;
 use crate::time::Timestamp;
@@ -12,10 +12,21 @@ use crate::time::Timestamp;
 /// The most session names of one role that are principals of their own.
 pub const NAMES_MAX: usize = 256;
 
+/// Hashes of session names, ascending.
+pub type Names = Vec<u64>;
+
+impl Imaged for Names {
+    type Image = Names;
+
+    fn image(&self) -> Names {
+        self.clone()
+    }
+}
+
 /// The session names that were seen, by role.
 #[derive(Debug)]
 pub struct SessionNames {
-    roles: Bounded<Vec<u64>>,
+    pub(crate) roles: Bounded<Names>,
     /// Roles that were forgotten because there were too many.
     pub evicted: u64,
 }
@@ -58,11 +69,6 @@ impl SessionNames {
     /// How much it holds.
     pub fn size(&self) -> Size {
         self.roles.size()
-    }
-
-    /// What it knows, to save: (key, last turn, names), in order.
-    pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, &[u64])> {
-        self.roles.entries().map(|(key, turn, _, names)| (key, turn, names.as_slice()))
     }
 
     /// Takes over what was saved.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::bounded::Imaged;
 use super::catalog::{Catalog, Correlation, CorrelationKind, DetectorKind};
 use super::finding::Told;
 use super::light::Asked;
@@ -47,6 +48,15 @@ pub enum State {
     Values(ValueHabit),
     /// What it was refused.
     Reversal(Reversal),
+}
+
+/// As bytes, which are shared where it sleeps.
+impl Imaged for Profile {
+    type Image = Arc<[u8]>;
+
+    fn image(&self) -> Arc<[u8]> {
+        self.packed()
+    }
 }
 
 impl Profile {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::duplicates::{Duplicates, Verdict};
+use super::image::Moment;
 use super::incidents::{Incidents, Notice};
 use super::profiles::Profiles;
 use super::quiet::{Emission, News, Quiet};
@@ -122,6 +123,8 @@ pub struct Fold {
     exit: Exit,
     pub(super) emitted: Vec<Emission>,
     pub(super) noticed: Vec<Notice>,
+    /// The image that is being taken.
+    pub(super) exposing: Option<Box<Moment>>,
 }
 
 /// How many events are folded at once; only memory depends on it.
@@ -159,6 +162,7 @@ impl Fold {
             exit: Exit::default(),
             emitted: Vec::new(),
             noticed: Vec::new(),
+            exposing: None,
         }
     }
 

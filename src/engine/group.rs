@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::wiring::correlation_of;
 use crate::alert::{EVIDENCE_MAX, Evidence, Identity, Mode, Severity};
+use crate::detect::bounded::Imaged;
 use crate::detect::catalog::{Catalog, Detector};
 use crate::detect::finding::{Finding, Told, Turned, evidence_of};
 use crate::detect::link::Standing;
@@ -52,6 +53,14 @@ pub struct Group {
     pub revision: u32,
     /// Its count in the last of them.
     pub shown: u64,
+}
+
+impl Imaged for Group {
+    type Image = Group;
+
+    fn image(&self) -> Group {
+        self.clone()
+    }
 }
 
 impl Group {

@@ -23,7 +23,7 @@ use super::fold::FoldSettings;
 use super::incident_document::{self as document, Subject};
 use super::quiet::{Lines, Place, Stir, What};
 use crate::alert::{Incident, Mode, Severity, State};
-use crate::detect::bounded::{Bounded, Size};
+use crate::detect::bounded::{Bounded, Entries, Size};
 use crate::detect::risk::familiar::{self, Familiar};
 use crate::detect::risk::{FORGET, Hit, Open, RiskSettings, Shown, Suspect, Who, Why, severity_of, who};
 use crate::hash;
@@ -64,7 +64,7 @@ pub struct LetGo {
 pub struct Incidents {
     suspects: Bounded<Suspect>,
     /// What actors are known for.
-    pub(super) familiar: Bounded<Familiar>,
+    familiar: Bounded<Familiar>,
     /// Whose an alert is.
     homes: HashMap<u128, u128, foldhash::fast::RandomState>,
     /// When an open incident closes, and whose it is.
@@ -210,9 +210,20 @@ impl Incidents {
         std::mem::take(&mut self.n_risk_only)
     }
 
-    /// All actors with risk, to save: (key, last turn, actor), in order.
-    pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, &Suspect)> {
-        self.suspects.entries().map(|(key, turn, _, suspect)| (key, turn, suspect))
+    /// Begins an image of actors with risk, and of what they are known for.
+    pub fn begin_image(&mut self) {
+        self.suspects.begin_image();
+        self.familiar.begin_image();
+    }
+
+    /// Takes up to `n` entries more of each into it; whether it is whole.
+    pub fn expose(&mut self, n: usize) -> bool {
+        self.suspects.expose(n) & self.familiar.expose(n)
+    }
+
+    /// The image.
+    pub fn take_image(&mut self) -> (Entries<Suspect>, Entries<Familiar>) {
+        (self.suspects.take_image(), self.familiar.take_image())
     }
 
     /// Takes over an actor who was saved.

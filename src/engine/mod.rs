@@ -18,6 +18,7 @@ pub mod fold;
 pub mod group;
 mod habits;
 pub mod holdings;
+mod image;
 mod incident_document;
 pub mod incidents;
 pub mod lines;
@@ -47,10 +48,11 @@ pub mod windows;
 pub mod wiring;
 
 pub use fold::{Absorbed, Bounds, Fold, FoldSettings, Step};
+pub use image::Image;
 pub use lines::Admission;
 pub use quiet::Lines;
 pub use scanned::Census;
-pub use snapshot::{Image, StateError};
+pub use snapshot::StateError;
 pub use step::{Document, Placed};
 
 use std::sync::Arc;
@@ -163,13 +165,22 @@ impl Engine {
     }
 
     /// The whole state, as bytes. Takes nothing away.
-    pub fn snapshot(&self) -> Vec<u8> {
-        self.pool.install(|| self.fold.snapshot())
+    pub fn snapshot(&mut self) -> Vec<u8> {
+        let Engine { fold, pool, .. } = self;
+        pool.install(|| fold.snapshot())
     }
 
-    /// The whole state as it is now, to be turned into bytes while the engine goes on.
-    pub fn image(&self) -> Image {
-        self.pool.install(|| self.fold.image())
+    /// Begins an image of the whole state as it is now. The engine stands still only briefly, and may go on.
+    pub fn begin_image(&mut self) {
+        let Engine { fold, pool, .. } = self;
+        pool.install(|| fold.begin_image());
+    }
+
+    /// Goes on with an image between two steps: some `n` entries more of each of the 64 shards of every memory. Gives it when it is whole,
+    /// to be turned into bytes elsewhere.
+    pub fn expose(&mut self, n: usize) -> Option<Image> {
+        let Engine { fold, pool, .. } = self;
+        pool.install(|| fold.expose(n))
     }
 
     /// Puts another catalogue in force for what follows.

@@ -10,11 +10,11 @@ use rayon::prelude::*;
 use super::sequence::Passed;
 use super::shards;
 use super::sketch::Fact;
-use crate::detect::bounded::{Bounded, Limit, Size};
+use crate::detect::bounded::{Bounded, Entries, Limit, Size};
 use crate::detect::catalog::Catalog;
 use crate::detect::finding::Told;
 use crate::detect::packing::Reader;
-use crate::detect::profile::{HEAD_BYTES, Profile, correlation_of};
+use crate::detect::profile::{Profile, correlation_of};
 use crate::detect::window::{SLACK, Sight};
 use crate::time::{Span, Timestamp};
 
@@ -39,26 +39,6 @@ struct Shard {
 
 /// The most of a shard that are awake. Structures with texts of their own take a few KiB each, so this is some 100 MiB in all.
 const AWAKE_MAX: usize = 512;
-
-/// What a shard knew at a moment: keys, last hours and packed habits.
-pub(super) struct ShardImage(Vec<(u128, Timestamp, Arc<[u8]>)>);
-
-impl ShardImage {
-    /// How many bytes [`ShardImage::write`] adds.
-    pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|(.., packed)| HEAD_BYTES + packed.len()).sum()
-    }
-
-    /// Adds it to bytes: of each profile its key, its last hour, its length and itself.
-    pub(super) fn write(self, out: &mut Vec<u8>) {
-        for (key, turn, packed) in self.0 {
-            out.extend(key.to_le_bytes());
-            out.extend(turn.0.to_le_bytes());
-            out.extend((packed.len() as u32).to_le_bytes());
-            out.extend_from_slice(&packed);
-        }
-    }
-}
 
 /// A record that surprised a correlation.
 #[derive(Debug)]
@@ -129,12 +109,19 @@ impl Profiles {
         self.shards.iter().map(|shard| shard.pushed_out).sum()
     }
 
-    /// What a shard knows now, in order of (hour, key). Whoever sleeps is shared and not copied.
-    pub(super) fn image(&self, shard: usize) -> ShardImage {
-        let profiles = &self.shards[shard].profiles;
-        let mut image = Vec::with_capacity(profiles.len());
-        image.extend(profiles.entries().map(|(key, turn, _, profile)| (key, turn, profile.packed())));
-        ShardImage(image)
+    /// Begins an image of all profiles.
+    pub fn begin_image(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.profiles.begin_image());
+    }
+
+    /// Takes up to `n` profiles more of every shard into it; whether it is whole.
+    pub fn expose(&mut self, n: usize) -> bool {
+        self.shards.par_iter_mut().map(|shard| shard.profiles.expose(n)).reduce(|| true, |a, b| a & b)
+    }
+
+    /// The image, by shard. Whoever sleeps is shared and not copied.
+    pub fn take_image(&mut self) -> Vec<Entries<Arc<[u8]>>> {
+        self.shards.iter_mut().map(|shard| shard.profiles.take_image()).collect()
     }
 
     /// Takes over what shards had saved. `moved` makes a profile of what was packed; `None`: it is as good as new. `false`: the bytes are

@@ -19,7 +19,7 @@ use super::fold::FoldSettings;
 use super::group::Group;
 use super::shards;
 use crate::alert::{Alert, Mode, Severity};
-use crate::detect::bounded::{Bounded, Limit, Size};
+use crate::detect::bounded::{Bounded, Entries, Limit, Size};
 use crate::detect::catalog::{Catalog, Detector};
 use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::{Correction, Standing};
@@ -228,10 +228,19 @@ impl Quiet {
         self.shards.iter().map(|shard| shard.evicted).sum()
     }
 
-    /// All that is open, to save: (key, last turn, group), in order.
-    pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, &Group)> {
-        let shards = self.shards.iter().flat_map(|shard| shard.groups.entries());
-        shards.map(|(key, turn, _, group)| (key, turn, group))
+    /// Begins an image of all that is open.
+    pub fn begin_image(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.groups.begin_image());
+    }
+
+    /// Takes up to `n` entries more of each shard into it; whether it is whole.
+    pub fn expose(&mut self, n: usize) -> bool {
+        self.shards.iter_mut().fold(true, |is_whole, shard| shard.groups.expose(n) & is_whole)
+    }
+
+    /// The image.
+    pub fn take_image(&mut self) -> Entries<Group> {
+        self.shards.iter_mut().flat_map(|shard| shard.groups.take_image()).collect()
     }
 
     /// Takes over what was saved.

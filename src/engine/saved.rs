@@ -11,22 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::{Fold, FoldSettings};
 use super::group::Group;
-use super::profiles;
+use super::image::{Moment, Small, in_order};
 use super::saved_event::{SavedEvent, SavedIdentity};
 use super::saved_incident::SavedIncidents;
 use super::saved_light::{Moves, SavedSketches};
 use super::saved_link::{SavedLinks, SavedStanding};
-use super::saved_window::{SavedEvidence, SavedTold, SavedWindow};
+use super::saved_window::{SavedEvidence, SavedTold, SavedWindow, WindowImage};
 use super::sequence::Held;
 use crate::alert::{EVIDENCE_MAX, Severity};
+use crate::detect::bounded::Entries;
 use crate::detect::catalog::Catalog;
 use crate::detect::packing::put_number;
+use crate::detect::profile::HEAD_BYTES;
 use crate::detect::window::pulse::Pulse;
 use crate::record::event::Text;
 use crate::time::Timestamp;
-
-/// What a window takes beside what it weighs, at most; a guess, so that bytes are seldom copied.
-const WINDOW_BYTES: usize = 32;
 
 /// No count comes near it; what a damaged file claims beyond must not overflow.
 pub(super) const COUNT_MAX: u64 = u64::MAX / 4;
@@ -50,7 +49,6 @@ pub(super) struct Saved<'a> {
     sequence: u64,
     held: Vec<SavedHeld>,
     roles: Vec<(u128, i64, Vec<u64>)>,
-    links: SavedLinks,
     /// (which 64 hours, in which of them the trail spoke)
     pulse: Vec<(i64, u64)>,
     lights: Vec<SavedSketches>,
@@ -93,35 +91,29 @@ struct SavedGroup<'a> {
     shown: u64,
 }
 
-/// What one shard of everything that is kept by key knew at a moment.
-pub(super) struct ShardImage {
-    /// As bytes, behind room for their length.
-    windows: Vec<u8>,
-    profiles: profiles::ShardImage,
-}
-
-impl ShardImage {
-    pub(super) fn of(fold: &Fold, shard: usize) -> ShardImage {
-        let size = fold.windows.size_of_shard(shard);
-        let mut windows = Vec::with_capacity(size.bytes + size.entries * WINDOW_BYTES);
-        windows.extend([0; 8]);
-        put_number(&mut windows, size.entries as u64);
-        for (key, turn, window) in fold.windows.entries(shard) {
-            let saved = SavedWindow::of(key, turn, window, &fold.catalog);
-            windows = postcard::to_extend(&saved, windows).expect("writing to memory cannot fail");
-        }
-        let length = (windows.len() - 8) as u64;
-        windows[..8].copy_from_slice(&length.to_le_bytes());
-        ShardImage { windows, profiles: fold.profiles.image(shard) }
+/// One shard of everything that is kept by key, as bytes: the length of its windows, its windows (a list in postcard), its profiles (of
+/// each its key, its last hour, its length and itself).
+pub(super) fn shard_bytes(
+    mut windows: Entries<WindowImage>,
+    mut profiles: Entries<std::sync::Arc<[u8]>>,
+) -> Vec<u8> {
+    in_order(&mut windows);
+    in_order(&mut profiles);
+    let mut out = vec![0; 8];
+    put_number(&mut out, windows.len() as u64);
+    for (key, turn, window) in windows {
+        out = window.write(key, turn, out);
     }
-
-    /// As bytes: the length of its windows, its windows (a list in postcard), its profiles.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        let ShardImage { windows: mut bytes, profiles } = self;
-        bytes.reserve_exact(profiles.len());
-        profiles.write(&mut bytes);
-        bytes
+    let length = (out.len() - 8) as u64;
+    out[..8].copy_from_slice(&length.to_le_bytes());
+    out.reserve_exact(profiles.iter().map(|(.., packed)| HEAD_BYTES + packed.len()).sum());
+    for (key, turn, packed) in profiles {
+        out.extend(key.to_le_bytes());
+        out.extend(turn.0.to_le_bytes());
+        out.extend((packed.len() as u32).to_le_bytes());
+        out.extend_from_slice(&packed);
     }
+    out
 }
 
 /// The same, read.
@@ -151,33 +143,33 @@ pub(super) struct Translation {
 }
 
 impl<'a> Saved<'a> {
-    /// Reads the state of a fold.
-    pub(super) fn of(fold: &'a Fold) -> Saved<'a> {
-        let catalog = &fold.catalog;
+    /// What is in none of the other sections.
+    pub(super) fn of(moment: &Moment, small: &'a Small) -> Saved<'a> {
+        let catalog = &moment.catalog;
         Saved {
             detectors: catalog.detectors.iter().map(|d| (d.fingerprint, d.id.clone())).collect(),
             captures: catalog.captures.iter().map(|path| path.as_str().to_owned()).collect(),
             columns: Text::ALL.iter().map(|column| format!("{column:?}")).collect(),
-            latest: fold.sequencer.latest().0,
-            watermark: fold.sequencer.watermark().0,
-            sequence: fold.sequence,
-            held: fold.sequencer.held().map(|(turn, held)| SavedHeld::of(turn, held, catalog)).collect(),
-            roles: fold.names.entries().map(|(key, turn, names)| (key, turn.0, names.to_vec())).collect(),
-            links: SavedLinks::of(&fold.links),
-            pulse: fold.pulse.parts(),
-            lights: SavedSketches::all(fold),
-            groups: fold
-                .quiet
-                .entries()
-                .map(|(key, turn, group)| SavedGroup::of(key, turn, group, catalog))
+            latest: moment.latest.0,
+            watermark: moment.watermark.0,
+            sequence: moment.sequence,
+            held: moment.held.iter().map(|(turn, held)| SavedHeld::of(*turn, held)).collect(),
+            roles: small.roles.iter().map(|(key, turn, names)| (*key, turn.0, names.clone())).collect(),
+            pulse: moment.pulse.clone(),
+            lights: SavedSketches::all(&moment.lights, catalog),
+            groups: small
+                .groups
+                .iter()
+                .map(|(key, turn, group)| SavedGroup::of(*key, *turn, group))
                 .collect(),
-            incidents: SavedIncidents::of(&fold.incidents),
+            incidents: SavedIncidents::of(&small.suspects, &moment.fleets, &small.familiar),
         }
     }
 
     /// Makes a fold that goes on from here, with the detectors of a catalogue. `None`: profiles are not what was saved.
     pub(super) fn into_fold(
         self,
+        links: SavedLinks,
         (floor, seen): (u32, Vec<(u64, u32, u32)>),
         parts: Vec<Parts<'_>>,
         catalog: Arc<Catalog>,
@@ -193,7 +185,7 @@ impl<'a> Saved<'a> {
         for (key, turn, names) in self.roles {
             fold.names.learn(key, time(turn), names);
         }
-        self.links.teach(&mut fold.links);
+        links.teach(&mut fold.links);
         fold.pulse = Pulse::from_parts(self.pulse);
         let (windows, profiles): (Vec<_>, Vec<_>) =
             parts.into_iter().map(|part| (part.windows, part.profiles)).unzip();
@@ -248,14 +240,14 @@ impl Translation {
 }
 
 impl SavedHeld {
-    fn of(turn: Timestamp, held: &Held, catalog: &Catalog) -> SavedHeld {
+    fn of(turn: Timestamp, held: &Held) -> SavedHeld {
         SavedHeld {
             turn: turn.0,
             identity: held.identity,
             content: held.content,
             late: held.late,
             revised: held.revised,
-            event: SavedEvent::of(&held.event, catalog),
+            event: SavedEvent::of(&held.event),
         }
     }
 
@@ -272,13 +264,13 @@ impl SavedHeld {
 }
 
 impl<'a> SavedGroup<'a> {
-    fn of(key: u128, turn: Timestamp, group: &'a Group, catalog: &Catalog) -> SavedGroup<'a> {
+    fn of(key: u128, turn: Timestamp, group: &'a Group) -> SavedGroup<'a> {
         SavedGroup {
             key,
             alert: group.alert,
             turn: turn.0,
             detector: group.detector,
-            opening: SavedEvent::of(&group.opening, catalog),
+            opening: SavedEvent::of(&group.opening),
             principal: SavedIdentity::of(&group.principal),
             standing: SavedStanding::of(&group.standing),
             apart: group.apart.as_deref().map(str::to_owned),

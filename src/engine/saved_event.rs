@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::saved::{Translation, time};
 use crate::alert::{Identity, Outcome};
-use crate::detect::catalog::Catalog;
 use crate::record::credential::{Credential, Mfa};
 use crate::record::entry_point::{EntryPoint, Os};
 use crate::record::event::{Event, EventBuilder, EventFacts, Text};
@@ -39,13 +38,12 @@ pub(super) struct SavedIdentity {
 }
 
 impl SavedEvent {
-    pub(super) fn of(event: &Event, catalog: &Catalog) -> SavedEvent {
+    pub(super) fn of(event: &Event) -> SavedEvent {
         let texts = Text::ALL.iter().filter_map(|column| {
             let text = event.get(*column)?;
             Some((*column as u8, text.to_owned()))
         });
-        let captures = (0..catalog.captures.len() as u16)
-            .filter_map(|slot| event.captured(slot).map(|text| (slot, text.to_owned())));
+        let captures = event.captures().map(|(slot, text)| (slot, text.to_owned()));
         SavedEvent {
             time: event.time.0,
             outcome: event.outcome.name().to_owned(),

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::fleets::{Fleet, RECENT_MAX, Seen};
-use super::incidents::Incidents;
 use super::saved::{COUNT_MAX, time};
 use super::saved_event::{SavedIdentity, named};
 use super::saved_link::SavedStanding;
 use crate::alert::{MEMBERS_MAX, Mode, NAMED_MAX, Outcome, Severity};
+use crate::detect::bounded::Entries;
 use crate::detect::risk::familiar::{Familiar, HALVINGS_MAX};
 use crate::detect::risk::{Hit, Open, Shown, Suspect, Tactics, Why};
 use crate::time::Timestamp;
@@ -99,9 +99,14 @@ struct SavedShown {
 }
 
 impl SavedIncidents {
-    pub(super) fn of(incidents: &Incidents) -> SavedIncidents {
-        let suspects = incidents.entries().map(|(key, turn, suspect)| SavedSuspect {
-            key,
+    /// From actors, fleets and what actors are known for, in order.
+    pub(super) fn of(
+        suspects: &Entries<Suspect>,
+        fleets: &[(String, Fleet)],
+        familiar: &Entries<Familiar>,
+    ) -> SavedIncidents {
+        let suspects = suspects.iter().map(|(key, turn, suspect)| SavedSuspect {
+            key: *key,
             turn: turn.0,
             identity: SavedIdentity::of(&suspect.identity),
             is_fleet: suspect.is_fleet,
@@ -109,13 +114,16 @@ impl SavedIncidents {
             open: suspect.open.as_deref().map(SavedOpen::of),
             before: suspect.before.clone(),
         });
-        let fleets = incidents.fleets.entries().map(|(detector, fleet)| {
+        let fleets = fleets.iter().map(|(detector, fleet)| {
             let saved = |seen: &Seen| (seen.turn.0, seen.time.0, seen.actor);
             (detector.clone(), fleet.recent.iter().map(saved).collect(), fleet.last.as_ref().map(saved))
         });
-        let familiar = incidents.familiar.entries();
-        let familiar = familiar.map(|(key, turn, _, known)| (key, turn.0, known.days, known.last)).collect();
-        SavedIncidents { suspects: suspects.collect(), fleets: fleets.collect(), familiar }
+        let familiar = familiar.iter().map(|(key, turn, known)| (*key, turn.0, known.days, known.last));
+        SavedIncidents {
+            suspects: suspects.collect(),
+            fleets: fleets.collect(),
+            familiar: familiar.collect(),
+        }
     }
 
     /// Takes what is known of actors: (key, last turn, how well), in order.

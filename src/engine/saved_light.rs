@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fold::Fold;
 use super::saved::time;
 use super::saved_event::named;
 use super::sequence::Light;
@@ -71,10 +70,10 @@ type ByFingerprint = HashMap<u64, u32>;
 
 impl SavedSketches {
     /// All that waits, by object.
-    pub(super) fn all(fold: &Fold) -> Vec<SavedSketches> {
+    pub(super) fn all(lights: &[(Timestamp, Light)], catalog: &Catalog) -> Vec<SavedSketches> {
         let mut places: HashMap<*const Sketches, usize> = HashMap::new();
         let mut saved: Vec<(SavedSketches, HashMap<u32, u32>)> = Vec::new();
-        for (turn, light) in fold.sequencer.lights() {
+        for (turn, light) in lights {
             let at = *places.entry(Arc::as_ptr(&light.sketches)).or_insert_with(|| {
                 let object = light.sketches.object.to_string();
                 saved.push((
@@ -84,7 +83,7 @@ impl SavedSketches {
                 saved.len() - 1
             });
             let (saved, numbers) = &mut saved[at];
-            saved.add(turn, light, numbers, &fold.catalog);
+            saved.add(*turn, light, numbers, catalog);
         }
         saved.into_iter().map(|(saved, _)| saved).collect()
     }

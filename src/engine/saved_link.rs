@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::image::in_order;
 use super::saved::time;
 use super::saved_event::{SavedIdentity, named};
 use crate::detect::link::inquiry::{Ask, Inquiry};
 use crate::detect::link::waiting::Waiting;
-use crate::detect::link::{CHAIN_MAX, Confidence, Link, LinkTable, Rank, Standing};
+use crate::detect::link::{CHAIN_MAX, Confidence, Link, LinkTable, LinksImage, Rank, Standing};
+use crate::detect::packing::put_number;
 use crate::time::Timestamp;
 
 /// The most keys that anything is asked under; a damaged file may claim more.
@@ -84,16 +86,23 @@ impl SavedStanding {
 }
 
 impl SavedLinks {
-    pub(super) fn of(table: &LinkTable) -> SavedLinks {
-        let [links, made_keys] = table.entries();
-        let links = links.into_iter().map(|link| (true, link));
-        let all = links.chain(made_keys.into_iter().map(|link| (false, link)));
-        SavedLinks {
-            links: all
-                .map(|(expires, (key, turn, link))| (expires, SavedLink::of(key, turn, link)))
-                .collect(),
-            waiting: table.waiting().map(|(subject, turn, w)| SavedWaiting::of(subject, turn, w)).collect(),
+    /// An image as the bytes of one of these, link by link.
+    pub(super) fn bytes_of(image: LinksImage) -> Vec<u8> {
+        let LinksImage { mut links, mut made_keys, mut waiting } = image;
+        let mut out = Vec::new();
+        put_number(&mut out, (links.len() + made_keys.len()) as u64);
+        for (expires, links) in [(true, &mut links), (false, &mut made_keys)] {
+            in_order(links);
+            for (key, turn, link) in links.drain(..) {
+                out = extended(&(expires, SavedLink::of(key, turn, &link)), out);
+            }
         }
+        in_order(&mut waiting);
+        put_number(&mut out, waiting.len() as u64);
+        for (subject, turn, waiting) in waiting {
+            out = extended(&SavedWaiting::of(subject, turn, &waiting), out);
+        }
+        out
     }
 
     pub(super) fn teach(self, table: &mut LinkTable) {
@@ -154,6 +163,10 @@ impl SavedWaiting {
             standing: Arc::new(self.standing.into_standing()),
         }
     }
+}
+
+fn extended(saved: &impl Serialize, out: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(saved, out).expect("writing to memory cannot fail")
 }
 
 fn of_asks(asks: &[Ask]) -> Vec<SavedAsk> {

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::saved::{COUNT_MAX, Translation, time};
 use super::saved_habit::SavedHabit;
 use super::saved_window::SavedTurned;
-use crate::detect::catalog::Catalog;
 use crate::detect::window::bypass::{Departure, Member, Ways};
 use crate::detect::window::silence::{Hours, Run, Silence};
 use crate::detect::window::travel::{Place, Stay, Travel};
@@ -65,7 +64,7 @@ pub(super) struct SavedTravel {
 }
 
 impl SavedWays {
-    pub(super) fn of(ways: &Ways, catalog: &Catalog) -> SavedWays {
+    pub(super) fn of(ways: &Ways) -> SavedWays {
         let member = |m: &Member| {
             let Member { hash, first, last, last_usual, n, n_off, since_told } = *m;
             SavedMember { hash, first, last, last_usual, n, n_off, since_told }
@@ -74,7 +73,7 @@ impl SavedWays {
             due: d.due.0,
             member: d.member,
             time: d.time,
-            turned: d.turned.as_deref().map(|turned| SavedTurned::of(turned, catalog)),
+            turned: d.turned.as_deref().map(SavedTurned::of),
             habit: SavedHabit::of(&d.habit),
             spoke: d.spoke,
         };
@@ -142,7 +141,7 @@ impl SavedTravel {
 }
 
 impl SavedSilence {
-    pub(super) fn of(silence: &Silence, catalog: &Catalog) -> SavedSilence {
+    pub(super) fn of(silence: &Silence) -> SavedSilence {
         let Silence { weeks, week, first, last, n, longest, run, name, latest } = silence;
         SavedSilence {
             weeks: weeks.0.to_vec(),
@@ -153,7 +152,7 @@ impl SavedSilence {
             longest: *longest,
             run: (run.hour, run.silent, run.score, run.is_told, run.due.map(|due| due.0)),
             name: name.to_string(),
-            latest: latest.as_deref().map(|turned| SavedTurned::of(turned, catalog)),
+            latest: latest.as_deref().map(SavedTurned::of),
         }
     }
 

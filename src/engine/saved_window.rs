@@ -11,7 +11,7 @@ use super::saved_habit::{SavedHabit, SavedPlaces, SavedReversal, SavedRhythm, Sa
 use super::saved_link::SavedStanding;
 use super::saved_wait::{SavedSilence, SavedTravel, SavedWays};
 use crate::alert::Evidence;
-use crate::detect::catalog::Catalog;
+use crate::detect::bounded::Imaged;
 use crate::detect::finding::{Told, Turned};
 use crate::detect::hyperloglog::HyperLogLog;
 use crate::detect::window::absence::AbsenceWindow;
@@ -27,11 +27,21 @@ use crate::detect::window::witness::{Witness, Witnesses};
 use crate::detect::window::{Room, State, Window};
 use crate::time::Timestamp;
 
-/// A window.
+/// A window with its key and its last turn.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SavedWindow<'a> {
     key: u128,
     turn: i64,
+    #[serde(borrow)]
+    window: SavedMemory<'a>,
+}
+
+/// What a window remembers, as it is written: it may be changed as soon as it was taken.
+#[derive(Debug)]
+pub struct WindowImage(Box<[u8]>);
+
+#[derive(Serialize, Deserialize)]
+struct SavedMemory<'a> {
     fingerprint: u64,
     /// The name of the room in which it lives.
     #[serde(borrow)]
@@ -118,29 +128,42 @@ pub(super) struct SavedEvidence<'a> {
     object: Cow<'a, str>,
 }
 
-impl<'a> SavedWindow<'a> {
-    pub(super) fn of(key: u128, turn: Timestamp, window: &'a Window, catalog: &Catalog) -> SavedWindow<'a> {
-        let witnesses = window.witnesses.all().iter().map(|w| (w.role, SavedEvidence::of(&w.record)));
-        SavedWindow {
-            key,
-            turn: turn.0,
-            fingerprint: window.fingerprint,
-            room: window.room.name().into(),
-            state: SavedState::of(&window.state, catalog),
-            witnesses: witnesses.collect(),
-        }
-    }
+impl Imaged for Window {
+    type Image = WindowImage;
 
+    fn image(&self) -> WindowImage {
+        let witnesses = self.witnesses.all().iter().map(|w| (w.role, SavedEvidence::of(&w.record)));
+        let saved = SavedMemory {
+            fingerprint: self.fingerprint,
+            room: self.room.name().into(),
+            state: SavedState::of(&self.state),
+            witnesses: witnesses.collect(),
+        };
+        WindowImage(postcard::to_stdvec(&saved).expect("writing to memory cannot fail").into())
+    }
+}
+
+impl WindowImage {
+    /// Adds it to bytes, as a [`SavedWindow`].
+    pub(super) fn write(&self, key: u128, turn: Timestamp, mut out: Vec<u8>) -> Vec<u8> {
+        out = postcard::to_extend(&(key, turn.0), out).expect("writing to memory cannot fail");
+        out.extend_from_slice(&self.0);
+        out
+    }
+}
+
+impl SavedWindow<'_> {
     /// Its key, its last turn, and itself.
     pub(super) fn into_window(self, translation: &Translation) -> (u128, Timestamp, Window) {
-        let witnesses = self
+        let saved = self.window;
+        let witnesses = saved
             .witnesses
             .into_iter()
             .map(|(role, record)| Witness { role, record: Arc::new(record.into_evidence()) });
         let window = Window {
-            fingerprint: self.fingerprint,
-            room: named(&Room::ALL, Room::name, &self.room),
-            state: self.state.into_state(translation),
+            fingerprint: saved.fingerprint,
+            room: named(&Room::ALL, Room::name, &saved.room),
+            state: saved.state.into_state(translation),
             witnesses: Witnesses::of(witnesses.collect()),
         };
         (self.key, time(self.turn), window)
@@ -148,7 +171,7 @@ impl<'a> SavedWindow<'a> {
 }
 
 impl SavedState {
-    fn of(state: &State, catalog: &Catalog) -> SavedState {
+    fn of(state: &State) -> SavedState {
         match state {
             State::Count(window) => SavedState::of_count(window),
             State::Distinct(window) => SavedState::of_distinct(window),
@@ -168,12 +191,12 @@ impl SavedState {
             State::Meeting(window) => SavedState::Meeting { roles: window.parts() },
             State::Absence(window) => {
                 let (waiting, seen) = window.parts();
-                let waiting = waiting.iter().map(|(due, turned)| (due.0, SavedTurned::of(turned, catalog)));
+                let waiting = waiting.iter().map(|(due, turned)| (due.0, SavedTurned::of(turned)));
                 SavedState::Absence { waiting: waiting.collect(), seen }
             }
             State::Group(group) => SavedState::Group(SavedShares::of(group)),
-            State::Silence(silence) => SavedState::Silence(Box::new(SavedSilence::of(silence, catalog))),
-            State::Ways(ways) => SavedState::Ways(SavedWays::of(ways, catalog)),
+            State::Silence(silence) => SavedState::Silence(Box::new(SavedSilence::of(silence))),
+            State::Ways(ways) => SavedState::Ways(SavedWays::of(ways)),
             State::Travel(travel) => SavedState::Travel(SavedTravel::of(travel)),
             State::Values(habit) => SavedState::Values(SavedValues::of(habit)),
             State::Places(places) => SavedState::Places(SavedPlaces::of(places)),
@@ -246,13 +269,13 @@ impl SavedState {
 }
 
 impl SavedTurned {
-    pub(super) fn of(turned: &Turned, catalog: &Catalog) -> SavedTurned {
+    pub(super) fn of(turned: &Turned) -> SavedTurned {
         SavedTurned {
             sequence: turned.sequence,
             turn: turned.turn.0,
             by_time: turned.by_time,
             late: turned.late,
-            event: SavedEvent::of(&turned.event, catalog),
+            event: SavedEvent::of(&turned.event),
             principal: SavedIdentity::of(&turned.principal),
             standing: SavedStanding::of(&turned.standing),
         }

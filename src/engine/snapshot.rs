@@ -4,25 +4,27 @@
 //! each is (8), the sections: zstd each. That head never changes up to the sum, so damage and a foreign format can be told apart in every
 //! version. A changed catalogue never refuses a snapshot.
 //!
-//! The first section is what is small or in one piece, the second the records that were seen, and then one for each shard: its windows
-//! (length, postcard) and its profiles. Shards are written and read by all threads; compression is left to whoever makes it durable,
-//! so that the engine need not stand still for it.
+//! The first section is what is small, the second who stands behind whom, the third the records that were seen, and then one for each
+//! shard: its windows (length, postcard) and its profiles. Whoever makes it durable writes it, so that the engine need not stand still
+//! for that ([`super::image`]); all threads read it.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::fold::{Fold, FoldSettings};
-use super::saved::{Parts, Saved, ShardImage};
+use super::image::{Image, Memories};
+use super::saved::{Parts, Saved, shard_bytes};
+use super::saved_link::SavedLinks;
 use super::shards::SHARDS;
 use crate::detect::catalog::Catalog;
 
 const MAGIC: &[u8; 8] = b"TRAILFLD";
 /// Changes whenever what is in the sections does.
-const FORMAT: u32 = 8;
+const FORMAT: u32 = 9;
 const HEAD: usize = 8 + 4 + 32;
 /// How many sections there are.
-const SECTIONS: usize = 2 + SHARDS;
+const SECTIONS: usize = 3 + SHARDS;
 /// The bounds of all memories together stay below this.
 const BODY_MAX: usize = 4 << 30;
 
@@ -43,15 +45,6 @@ pub enum StateError {
     },
 }
 
-/// The state at a moment, which can be turned into bytes later and elsewhere while the engine goes on.
-pub struct Image {
-    head: Vec<u8>,
-    /// Records that were seen, in no order yet: sorting them is not the engine's business.
-    floor: u32,
-    seen: Vec<(u64, u32, u32)>,
-    shards: Vec<ShardImage>,
-}
-
 impl Image {
     /// The state as bytes.
     pub fn to_bytes(self) -> Vec<u8> {
@@ -60,29 +53,28 @@ impl Image {
 
     /// Each section is made when its turn comes, so that the state is not there a second time.
     fn sections(self) -> impl Iterator<Item = Vec<u8>> {
-        let Image { head, floor, mut seen, shards } = self;
+        let Image { mut moment, memories: Memories { small, links, windows, profiles } } = self;
+        let (floor, mut seen) = (moment.floor, std::mem::take(&mut moment.seen));
+        let head = std::iter::once_with(move || written(&Saved::of(&moment, &small.in_order())));
+        let links = std::iter::once_with(|| SavedLinks::bytes_of(links));
         let seen = std::iter::once_with(move || {
             seen.sort_unstable();
-            postcard::to_stdvec(&(floor, seen)).expect("writing to memory cannot fail")
+            written(&(floor, seen))
         });
-        std::iter::once(head).chain(seen).chain(shards.into_iter().map(ShardImage::into_bytes))
+        let shards =
+            windows.into_iter().zip(profiles).map(|(windows, profiles)| shard_bytes(windows, profiles));
+        head.chain(links).chain(seen).chain(shards)
     }
+}
+
+fn written(saved: &impl serde::Serialize) -> Vec<u8> {
+    postcard::to_stdvec(saved).expect("writing to memory cannot fail")
 }
 
 impl Fold {
     /// Everything that the next step depends on, as bytes.
-    pub fn snapshot(&self) -> Vec<u8> {
+    pub fn snapshot(&mut self) -> Vec<u8> {
         self.image().to_bytes()
-    }
-
-    /// Everything that the next step depends on, as it is now.
-    pub fn image(&self) -> Image {
-        let (floor, seen) = self.duplicates.live();
-        let (head, shards) = rayon::join(
-            || postcard::to_stdvec(&Saved::of(self)).expect("writing to memory cannot fail"),
-            || (0..SHARDS).into_par_iter().map(|shard| ShardImage::of(self, shard)).collect(),
-        );
-        Image { head, floor, seen, shards }
     }
 
     /// Goes on where a snapshot was taken. What was pending then is counted as restored; all other counts begin at
@@ -96,7 +88,7 @@ impl Fold {
     }
 
     /// The same state with other detectors in force, under other settings.
-    pub(super) fn under(&self, catalog: Arc<Catalog>, settings: FoldSettings) -> Fold {
+    pub(super) fn under(&mut self, catalog: Arc<Catalog>, settings: FoldSettings) -> Fold {
         let sections: Vec<_> = self.image().sections().collect();
         Fold::of_sections(&sections, catalog, settings).expect("it was just written")
     }
@@ -107,16 +99,17 @@ impl Fold {
         settings: FoldSettings,
     ) -> Result<Fold, StateError> {
         let fault = |error: postcard::Error| corrupt(&error.to_string());
-        let [head, seen, shards @ ..] = sections else { return Err(corrupt("it lacks sections")) };
+        let [head, links, seen, shards @ ..] = sections else { return Err(corrupt("it lacks sections")) };
         if shards.len() != SHARDS {
             return Err(corrupt("it lacks sections"));
         }
         let saved: Saved<'_> = postcard::from_bytes(head).map_err(fault)?;
+        let links: SavedLinks = postcard::from_bytes(links).map_err(fault)?;
         let seen = postcard::from_bytes(seen).map_err(fault)?;
         let parts: Vec<_> = shards.par_iter().map(|shard| Parts::of(shard)).collect();
         let parts: Result<Vec<Parts<'_>>, _> = parts.into_iter().collect();
         let parts = parts.map_err(|fault| corrupt(&fault))?;
-        saved.into_fold(seen, parts, catalog, settings).ok_or_else(|| corrupt("its profiles are cut"))
+        saved.into_fold(links, seen, parts, catalog, settings).ok_or_else(|| corrupt("its profiles are cut"))
     }
 }
 

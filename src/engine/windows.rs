@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::fold::Bounds;
+use super::saved_window::WindowImage;
 use super::shards;
 use super::wiring::{Listener, Wiring, correlation_of};
-use crate::detect::bounded::{Bounded, Limit, Size};
+use crate::detect::bounded::{Bounded, Entries, Limit, Size};
 use crate::detect::catalog::{Base, Catalog, Correlation, CorrelationKind};
 use crate::detect::finding::{Finding, Told, Turned};
 use crate::detect::window::pulse::Pulse;
@@ -133,12 +134,6 @@ impl Windows {
         self.shards().filter(|shard| shard.room == room).map(|shard| shard.windows.size()).sum()
     }
 
-    /// How much one shard holds in all rooms of all rounds.
-    pub(super) fn size_of_shard(&self, shard: usize) -> Size {
-        let rooms = self.rounds.iter().flat_map(|round| &round.rooms);
-        rooms.map(|room| room[shard].windows.size()).sum()
-    }
-
     /// How many left a room because there were too many.
     pub fn evicted(&self, room: Room) -> u64 {
         self.shards().filter(|shard| shard.room == room).map(|shard| shard.evicted).sum()
@@ -154,11 +149,26 @@ impl Windows {
         self.shards().map(|shard| shard.pushed_out).sum()
     }
 
-    /// The windows of all shards of one number, to save: (key, last turn, window), in order.
-    pub fn entries(&self, shard: usize) -> impl Iterator<Item = (u128, Timestamp, &Window)> {
-        let rooms = self.rounds.iter().flat_map(|round| &round.rooms);
-        let entries = rooms.flat_map(move |room| room[shard].windows.entries());
-        entries.map(|(key, turn, _, window)| (key, turn, window))
+    /// Begins an image of all windows.
+    pub fn begin_image(&mut self) {
+        self.shards_mut().for_each(|shard| shard.windows.begin_image());
+    }
+
+    /// Takes up to `n` windows more of every room of every shard into it; whether it is whole.
+    pub fn expose(&mut self, n: usize) -> bool {
+        let mut shards: Vec<&mut Shard> = self.shards_mut().collect();
+        shards.par_iter_mut().map(|shard| shard.windows.expose(n)).reduce(|| true, |a, b| a & b)
+    }
+
+    /// The image, by shard.
+    pub(super) fn take_image(&mut self) -> Vec<Entries<WindowImage>> {
+        let mut image = shards::make(Vec::new);
+        for room in self.rounds.iter_mut().flat_map(|round| &mut round.rooms) {
+            for (image, shard) in image.iter_mut().zip(room) {
+                image.append(&mut shard.windows.take_image());
+            }
+        }
+        image
     }
 
     /// Takes over windows that were saved, by shard, unless their detector is no longer in force or keeps something else.

@@ -154,6 +154,13 @@ impl Event {
         self.text.get(start as usize..end as usize)
     }
 
+    /// All captured values, by slot.
+    pub fn captures(&self) -> impl Iterator<Item = (u16, &str)> {
+        self.captures
+            .iter()
+            .filter_map(|(slot, (start, end))| Some((*slot, self.text.get(*start as usize..*end as usize)?)))
+    }
+
     /// Puts another value in the place of a captured one. What was captured is gone afterwards.
     pub fn recapture(&mut self, slot: u16, value: &str) {
         let Ok(i) = self.captures.binary_search_by_key(&slot, |(s, _)| *s) else { return };

@@ -79,7 +79,7 @@ pub fn run(args: &Replay) -> Result<Status, Failure> {
         }
     }
     run.summary.interrupted = stop.is_asked();
-    let saved = run.save(&engine, store.as_ref());
+    let saved = run.save(&mut engine, store.as_ref());
     let holdings = engine.holdings().memories.to_vec();
     run.take(engine.finish())?;
     run.summary.census = Census::of(engine.census());
@@ -157,7 +157,7 @@ impl Run {
 
     /// Keeps a snapshot, taken before the end is assumed: more may come. After an interruption nobody could say
     /// what it covers, so none is kept.
-    fn save(&mut self, engine: &Engine, store: Option<&Store>) -> Result<(), Failure> {
+    fn save(&mut self, engine: &mut Engine, store: Option<&Store>) -> Result<(), Failure> {
         match store {
             Some(store) if !self.summary.interrupted => {
                 store.save(&engine.snapshot()).map(drop).map_err(|e| Failure::new(Status::Output, e))

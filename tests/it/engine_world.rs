@@ -89,7 +89,9 @@ pub(crate) fn catalog() -> Arc<Catalog> {
             apart,
             once,
         ],
-        captures: vec![FieldPath::new("sourceIPAddress"), FieldPath::new("requestParameters.bucketName")],
+        captures: ["sourceIPAddress", "requestParameters.bucketName", "requestParameters.n"]
+            .map(FieldPath::new)
+            .into(),
         hash: "test".to_owned(),
         ..Catalog::default()
     })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::inquiry::Inquiry;
 use super::{EXPIRY, Standing};
-use crate::detect::bounded::{Bounded, Limit, Size};
+use crate::detect::bounded::{Bounded, Imaged, Limit, Size};
 use crate::time::Timestamp;
 
 /// What waits for a link.
@@ -21,6 +21,14 @@ pub struct Waiting {
     pub keys: Vec<u128>,
     /// The answer so far.
     pub standing: Arc<Standing>,
+}
+
+impl Imaged for Waiting {
+    type Image = Waiting;
+
+    fn image(&self) -> Waiting {
+        self.clone()
+    }
 }
 
 /// What was known of a subject until a place in the total order.
@@ -37,7 +45,7 @@ pub struct Change {
 /// All that wait, by subject.
 #[derive(Debug)]
 pub struct WaitingRoom {
-    subjects: Bounded<Waiting>,
+    pub(super) subjects: Bounded<Waiting>,
     /// (key, subject)
     index: BTreeSet<(u128, u128)>,
     /// The record at hand.
@@ -104,11 +112,6 @@ impl WaitingRoom {
     /// How much waits.
     pub fn size(&self) -> Size {
         self.subjects.size()
-    }
-
-    /// All that wait, to save: (subject, last turn, what waits), in order.
-    pub fn entries(&self) -> impl Iterator<Item = (u128, Timestamp, &Waiting)> {
-        self.subjects.entries().map(|(subject, turn, _, waiting)| (subject, turn, waiting))
     }
 
     /// Takes a subject in.

@@ -7,7 +7,7 @@
 //! What somebody does for the first time may be the work of all who have their job: whoever is at the help desk takes second
 //! factors away sooner or later. So the days on which it spoke of their *peers* count, too, though for less.
 
-use crate::detect::bounded::Limit;
+use crate::detect::bounded::{Imaged, Limit};
 use crate::hash;
 use crate::time::{Span, Timestamp};
 
@@ -30,6 +30,14 @@ pub struct Familiar {
     pub days: u8,
     /// The last of these, in days since 1970.
     pub last: i64,
+}
+
+impl Imaged for Familiar {
+    type Image = Familiar;
+
+    fn image(&self) -> Familiar {
+        *self
+    }
 }
 
 impl Familiar {

@@ -7,6 +7,7 @@ use super::sensitivity::Tenths;
 use super::tactics::Tactics;
 use super::{FORGET, REPEAT, RiskSettings, diversity};
 use crate::alert::{Identity, MEMBERS_MAX, Mode, Outcome, Severity};
+use crate::detect::bounded::Imaged;
 use crate::detect::link::Standing;
 use crate::hash;
 use crate::time::Timestamp;
@@ -82,6 +83,14 @@ pub struct Suspect {
     pub open: Option<Box<Open>>,
     /// The incident that was closed last.
     pub before: Option<String>,
+}
+
+impl Imaged for Suspect {
+    type Image = Suspect;
+
+    fn image(&self) -> Suspect {
+        self.clone()
+    }
 }
 
 /// An incident while it is open.

@@ -130,8 +130,9 @@ impl Machine {
                 News::Stop => return self.end(runtime),
             }
             self.tick();
-            if self.is_checkpoint_due() {
-                self.begin_checkpoint();
+            match self.is_checkpoint_due() {
+                true => self.begin_checkpoint(),
+                false => self.expose(),
             }
             self.look();
             self.notify.live();
@@ -158,6 +159,9 @@ impl Machine {
     /// When something is due although nothing comes.
     fn next_look(&self) -> Instant {
         let now = Instant::now();
+        if self.pace.exposing.is_some() {
+            return now;
+        }
         let due = self.pace.retry.map_or(self.pace.last + self.settings.checkpoint, |(at, _)| at);
         let next = if self.pace.is_writing { now + TICK } else { due.min(now + TICK) };
         let next = if self.gauge.is_due { next.min(self.gauge.next) } else { next };

@@ -46,7 +46,9 @@ fn whole() -> Catalog {
             rule("f-dry", Severity::High, Some(Mode::DryRun), "collection"),
             apart,
         ],
-        captures: vec![FieldPath::new("sourceIPAddress"), FieldPath::new("requestParameters.bucketName")],
+        captures: ["sourceIPAddress", "requestParameters.bucketName", "requestParameters.n"]
+            .map(FieldPath::new)
+            .into(),
         hash: "test".to_owned(),
         ..Catalog::default()
     }

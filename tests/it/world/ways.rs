@@ -60,7 +60,7 @@ impl Path {
         Path { settings, learned, expected, n_late }
     }
 
-    /// Goes a way that a seed decides, with crashes in it.
+    /// Goes a way that a seed decides, with crashes in it: each some steps after an image began.
     fn go(&self, house: &House, files: &[File], is_shuffled: bool, rng: &mut ChaCha8Rng) -> Vec<u8> {
         let mut files: Vec<&File> = files.iter().collect();
         if is_shuffled {
@@ -73,15 +73,23 @@ impl Path {
         let mut said = Vec::new();
         let mut engine = self.revive(house, &self.learned, rng);
         let (size, crashes) = ([1, 7, 60, 1_000][rng.random_range(0..4)], rng.random_range(0..3));
-        let crashes: Vec<usize> = (0..crashes).map(|_| rng.random_range(0..files.len())).collect();
-        let mut at = 0;
-        while at < files.len() {
+        let mut crashes: Vec<usize> = (0..crashes).map(|_| rng.random_range(0..files.len())).collect();
+        let (mut at, mut exposing) = (0, None::<(usize, usize)>);
+        while at < files.len() || exposing.is_some() {
             let n = rng.random_range(1..=size).min(files.len() - at);
             write(&mut said, &engine.step(files[at..at + n].iter().map(|file| object(file)).collect()));
-            if crashes.iter().any(|crash| (at..at + n).contains(crash)) {
-                engine = self.revive(house, &engine.snapshot(), rng);
-            }
             at += n;
+            // What came after an image began is lost with the crash, and is said again.
+            if let Some(then) = exposing
+                && let Some(image) = engine.expose(rng.random_range(0..30))
+            {
+                engine = self.revive(house, &image.to_bytes(), rng);
+                (at, exposing) = (then.0, None);
+                said.truncate(then.1);
+            } else if exposing.is_none() && crashes.extract_if(.., |crash| *crash < at).count() > 0 {
+                engine.begin_image();
+                exposing = Some((at, said.len()));
+            }
         }
         write(&mut said, &engine.finish());
         said

@@ -1,7 +1,7 @@
 //! When a snapshot is taken, and what follows from it.
 //!
-//! By time, by the number of objects that nobody acknowledged, by their bytes. The engine stands still only while an
-//! image is made; that it is durable is told later, and only then are sources told.
+//! By time, by the number of objects that nobody acknowledged, by their bytes. An image of the engine is taken between steps, a slice
+//! at a time, and then written by another thread; that it is durable is told later, and only then are sources told.
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,18 @@ use crate::time::Timestamp;
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
+/// How long the engine stands still at a time while an image is taken. Beside a step of some 50 ms, this halves its speed while the
+/// image of a very large state is taken.
+const SLICE: Duration = Duration::from_millis(50);
+/// Of how many entries of each shard an image is taken before looking at the clock: a few milliseconds.
+const SLICE_ENTRIES: usize = 64;
+
 /// When to take a snapshot.
 pub(in crate::run::watch) struct Pace {
+    /// From the beginning of a snapshot until it is durable, or failed.
     pub is_writing: bool,
+    /// What belongs to the image that is being taken.
+    pub exposing: Option<Checkpoint>,
     pub last: Instant,
     /// The last ordinal that a durable snapshot covers.
     pub saved: u64,
@@ -36,6 +45,7 @@ impl Pace {
     pub(in crate::run::watch) fn new(now: Instant) -> Pace {
         Pace {
             is_writing: false,
+            exposing: None,
             last: now,
             saved: 0,
             saved_at: None,
@@ -78,7 +88,8 @@ impl Machine {
         is_news
     }
 
-    /// Takes an image of everything and gives it to the scribe. The engine stands still meanwhile.
+    /// Begins an image of everything. The engine stands still briefly now, and again for a slice of time after each step until the
+    /// image is whole.
     pub(in crate::run::watch) fn begin_checkpoint(&mut self) {
         let started = Instant::now();
         // What left an outbox must lie in its file before a state is saved that knows nothing of it.
@@ -99,7 +110,8 @@ impl Machine {
             reached: self.post.reached(),
             catalog: self.catalog.clone(),
         };
-        let job = Job { checkpoint, image: self.engine.image() };
+        self.engine.begin_image();
+        self.pace.exposing = Some(checkpoint);
         if self.journal.as_ref().is_none_or(|journal| journal.n_entries() > 0) {
             match Journal::begin(&self.dir, self.ordinal + 1) {
                 Ok(journal) => {
@@ -113,7 +125,24 @@ impl Machine {
         self.pace.is_writing = true;
         self.pace.last = Instant::now();
         self.pace.journaled_bytes = 0;
-        self.scribe.write(job);
+        self.shared.metrics.engine.took("checkpoint", started.elapsed());
+        self.expose();
+    }
+
+    /// Goes on with the image that is being taken, if one is, for a slice of time; one that is whole goes to the scribe.
+    pub(super) fn expose(&mut self) {
+        let Some(checkpoint) = self.pace.exposing.take() else { return };
+        let started = Instant::now();
+        loop {
+            if let Some(image) = self.engine.expose(SLICE_ENTRIES) {
+                self.scribe.write(Job { checkpoint, image });
+                break;
+            }
+            if started.elapsed() >= SLICE {
+                self.pace.exposing = Some(checkpoint);
+                break;
+            }
+        }
         self.shared.metrics.engine.took("checkpoint", started.elapsed());
     }
 
@@ -159,6 +188,9 @@ impl Machine {
     }
 
     fn await_written(&mut self, runtime: &Handle) {
+        while self.pace.exposing.is_some() {
+            self.expose();
+        }
         if let Some(written) = runtime.block_on(self.scribe.written.recv()) {
             self.written(written);
         }
