@@ -300,6 +300,9 @@ fn a_fortnight_learned_the_world_is_quiet_and_what_is_fast_is_found() {
 }
 
 /// `PRINCIPALS=400 WEEKS=8 SEEDS=3 cargo test --release --test it -- --ignored --nocapture how_quiet_and_how_sharp`
+///
+/// `PLANTS=0`: the benign world alone; `A_WEEK`: how many scenarios share a week; `DETAILS=1`: each loud alert and what stands before
+/// a scenario; `DETECTORS=DIR`: detectors to try in place of the embedded ones; `DUMP=DIR`: all that was said, as files.
 #[test]
 #[ignore = "a measurement of some minutes"]
 fn how_quiet_and_how_sharp() {
