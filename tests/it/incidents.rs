@@ -175,6 +175,19 @@ fn what_an_actor_is_known_for_opens_no_incident_again() {
 }
 
 #[test]
+fn an_incident_stays_with_its_actor_when_a_later_alert_of_theirs_is_a_fleets() {
+    // Five hours on, its risk would open none any more; what opened it is no roll-out for that.
+    let mut calls = vec![by(1, 0, 0, HIGH)];
+    calls.extend((0..4u32).map(|who| by(2 + who, 18_000 + 60 * i64::from(who), who, LOW)));
+    let incident = one(&calls);
+    assert_eq!(
+        (incident.actor.id.as_str(), incident.detectors.as_slice()),
+        ("AIDA0", &["c-high".to_owned()][..])
+    );
+    assert_eq!(incident.count, 1);
+}
+
+#[test]
 fn what_peers_are_known_for_opens_fewer_incidents_and_is_not_nothing() {
     const DAY: i64 = 86_400;
     // Even numbers are in one role, odd ones in another.
