@@ -10,6 +10,7 @@
 //! What leaves has its place in the same order as alerts, and all that is bounded is so by turn and key, so that neither
 //! threads nor steps show.
 
+mod known;
 mod moving;
 
 use std::cmp::Ordering;
@@ -110,7 +111,7 @@ impl Incidents {
         while let Some(Stir { place, alert, what }) = stirs.next() {
             self.pass_to(place, &mut desk);
             match what {
-                What::Raised(hit) => self.raise(*hit, place, &mut desk),
+                What::Raised(hit, peers) => self.raise(*hit, peers, place, &mut desk),
                 What::Grew { count, span, severity, mode } => {
                     let grown = |hit: &mut Hit| {
                         hit.count = hit.count.max(count);
@@ -246,7 +247,7 @@ impl Incidents {
         }
     }
 
-    fn raise(&mut self, hit: Hit, place: Place, desk: &mut Desk<'_>) {
+    fn raise(&mut self, hit: Hit, peers: Option<u128>, place: Place, desk: &mut Desk<'_>) {
         if self.homes.contains_key(&hit.alert) {
             // Its group had been let go; it is the same alert.
             let grown = |known: &mut Hit| {
@@ -257,7 +258,7 @@ impl Incidents {
         }
         self.n_risk_only += u64::from(hit.mode == Mode::Risk);
         let who = who(&hit.standing, &hit.principal, &hit.account);
-        let hit = Hit { familiar: self.see(who.key, &hit.detector, place.turn), ..hit };
+        let hit = Hit { familiar: self.see((who.key, peers), &hit.detector, place.turn), ..hit };
         match self.fleets.judge(&hit, who.key, &desk.settings.risk) {
             Verdict::Alone => self.add(&who, false, vec![hit], place, desk),
             Verdict::Joins(fleet) => self.add(&fleet, true, vec![hit], place, desk),
@@ -273,30 +274,6 @@ impl Incidents {
                 self.add(&fleet, true, vec![hit], place, desk);
             }
         }
-    }
-
-    /// On how many earlier days a detector spoke of an actor.
-    fn see(&mut self, actor: u128, detector: &str, turn: Timestamp) -> u8 {
-        let key = familiar::key_of(actor, detector);
-        if self.familiar.get(key).is_none() {
-            self.familiar.put(key, turn, familiar::WEIGHT, Familiar::default());
-        }
-        let earlier = self.familiar.get_mut(key).map_or(0, |known| known.see(turn));
-        self.familiar.touch(key, turn, familiar::WEIGHT);
-        self.shed_familiar();
-        earlier
-    }
-
-    fn shed_familiar(&mut self) {
-        while self.familiar.overflow().is_some() {
-            self.let_go.familiar += 1;
-        }
-    }
-
-    /// Takes over what an actor is known for.
-    pub fn recall(&mut self, key: u128, turn: Timestamp, known: Familiar) {
-        self.familiar.put(key, turn, familiar::WEIGHT, known);
-        self.shed_familiar();
     }
 
     /// Adds alerts to an actor, and says what that means.

@@ -23,7 +23,7 @@ use crate::detect::bounded::{Bounded, Entries, Limit, Size};
 use crate::detect::catalog::{Catalog, Detector};
 use crate::detect::finding::{Finding, Turned};
 use crate::detect::link::{Correction, Standing};
-use crate::detect::risk::Hit;
+use crate::detect::risk::{Hit, familiar};
 use crate::hash;
 use crate::record::event::Text;
 use crate::time::{Span, Timestamp};
@@ -74,8 +74,8 @@ pub struct Stir {
 /// What happened to an alert.
 #[derive(Debug)]
 pub enum What {
-    /// It was raised.
-    Raised(Box<Hit>),
+    /// It was raised, by somebody who may have peers ([`familiar::peers_of`]).
+    Raised(Box<Hit>, Option<u128>),
     /// It stands for more records.
     Grew {
         /// How many by now.
@@ -401,7 +401,11 @@ fn stir(group: &Group, place: Place, is_new: bool, desk: &Desk<'_>) -> Option<Sa
         return None;
     }
     let what = match is_new {
-        true => What::Raised(Box::new(document::hit(group, mode, place.turn, desk.catalog))),
+        true => {
+            let hit = document::hit(group, mode, place.turn, desk.catalog);
+            let set = group.opening.get(Text::PermissionSet);
+            What::Raised(Box::new(hit), familiar::peers_of(&group.principal.id, set))
+        }
         false => What::Grew {
             count: group.count,
             span: (group.first_seen, group.last_seen),

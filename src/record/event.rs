@@ -32,7 +32,7 @@ macro_rules! text_columns {
 text_columns! {
     EventId, EventSource, EventName, Account, Region, SourceIp, UserAgent, PrincipalId, PrincipalName, Session,
     AccessKey, SourceIdentity, IssuedKey, IssuedPrincipal, IssuedTo, IdentityArn, SwitchedFrom, SharedId, Person,
-    BehalfOf, Host,
+    BehalfOf, Host, PermissionSet,
 }
 
 /// One record, after its JSON is gone.

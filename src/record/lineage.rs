@@ -58,6 +58,7 @@ pub fn put(record: &Record<'_>, principal: &Principal, builder: &mut EventBuilde
     builder.put(Text::BehalfOf, principal_behind(record).as_deref());
     if principal.kind == PrincipalKind::Role {
         builder.put(Text::Host, host(record));
+        builder.put(Text::PermissionSet, permission_set(record));
     }
     let tie = ties(record);
     if tie || principal.kind == PrincipalKind::Account {
@@ -165,11 +166,37 @@ fn host(record: &Record<'_>) -> Option<&'static str> {
     }
 }
 
+/// The permission set of Identity Center by which a person is in a role: the same one makes a role in each account, named
+/// `AWSReservedSSO_SET_SUFFIX`. Source: "Referencing permission sets in resource policies" of its user guide.
+fn permission_set<'a>(record: &Record<'a>) -> Option<&'a str> {
+    set_of(record.identity()?.get_str("arn")?)
+}
+
+fn set_of(arn: &str) -> Option<&str> {
+    let (_, role) = arn.split_once(":assumed-role/AWSReservedSSO_")?;
+    let (set, _) = role.split('/').next()?.rsplit_once('_')?;
+    Some(set).filter(|set| !set.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::record::context::Context;
     use crate::record::parser::Parser;
+
+    #[test]
+    fn a_permission_set_has_its_name_in_that_of_its_role() {
+        let of = |role: &str| format!("arn:aws:sts::111122223333:assumed-role/{role}/ada@example.com");
+        for (role, set) in [
+            ("AWSReservedSSO_HelpDesk_0123456789abcdef", Some("HelpDesk")),
+            ("AWSReservedSSO_Read_Only_0123456789abcdef", Some("Read_Only")),
+            ("AWSReservedSSO_odd", None),
+            ("AWSReservedSSO__0123456789abcdef", None),
+            ("deploy", None),
+        ] {
+            assert_eq!(set_of(&of(role)), set, "{role}");
+        }
+    }
 
     #[test]
     fn only_calls_that_may_tie_identities_are_looked_at_closely() {

@@ -145,7 +145,8 @@ pub(crate) fn parse(
     let tolerate = tolerate(section, faults);
     let floor = floor(section, kind, faults);
     let values_max = section.get("values_max").filter(|n| !n.is_null());
-    let values_max = values_max.and_then(|node| number_of_values(node, faults));
+    let least = if section.get("expected").is_some() { 0 } else { 1 };
+    let values_max = values_max.and_then(|node| number_of_values(node, least, faults));
     let is_learned = kind != Kind::Spread || section.get("learn").is_some();
     if let Some(node) = section.get("condition").filter(|_| !is_learned) {
         let message = "`condition` is a bound on how far from usual, and nothing is learned here";
@@ -228,12 +229,12 @@ fn number_of_events(node: &Node, faults: &mut Faults) -> Option<u64> {
 /// Beyond so many a key is spread, and says nothing anyway.
 const VALUES_MAX: u64 = 256;
 
-fn number_of_values(node: &Node, faults: &mut Faults) -> Option<u64> {
+fn number_of_values(node: &Node, least: u64, faults: &mut Faults) -> Option<u64> {
     let text = node.text().unwrap_or("");
-    let found = text.parse::<u64>().ok().filter(|n| (1..=VALUES_MAX).contains(n));
+    let found = text.parse::<u64>().ok().filter(|n| (least..=VALUES_MAX).contains(n));
     if found.is_none() {
         let message = format!("`{}` is no number of values", crate::inert::plain(text));
-        faults.error(node.place, message, format!("write a whole number from 1 to {VALUES_MAX}"));
+        faults.error(node.place, message, format!("write a whole number from {least} to {VALUES_MAX}"));
     }
     found
 }

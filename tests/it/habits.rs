@@ -418,6 +418,20 @@ fn a_key_with_a_million_values_stays_small_and_silent_until_it_calms_down() {
 }
 
 #[test]
+fn values_that_are_expected_are_told_by_nobody_and_do_not_widen_a_habit() {
+    let mut asked = new_value();
+    (asked.expected, asked.values_max) = (vec!["value1".to_owned(), "value2".to_owned()], Some(0));
+    let told = |values: &[u64]| {
+        let mut habit = ValueHabit::default();
+        let said = values.iter().zip(0..).map(|(v, t)| habit.observe(&sight(t, *v), ALWAYS, &asked, None));
+        said.map(|decision| decision.is_some()).collect::<Vec<bool>>()
+    };
+    assert_eq!(told(&[1, 2, 2, 7]), [false, false, false, true], "kept to those, and leaves them");
+    assert_eq!(told(&[1, 7, 8]), [false, true, false], "told once, and has other values since");
+    assert_eq!(told(&[7, 1, 8]), [false, false, false], "never kept to those");
+}
+
+#[test]
 fn the_most_usual_values_are_told_by_name_and_number() {
     let (asked, mut habit) = (new_value(), ValueHabit::default());
     let mut t = 0;

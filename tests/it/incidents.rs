@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use trailhound::alert::{Incident, State};
 use trailhound::detect::bounded::Limit;
 use trailhound::engine::{Fold, FoldSettings, Lines};
+use trailhound::record::principal::PrincipalKind;
 use trailhound::time::{Span, Timestamp};
 
 use crate::engine_world::{Call, START, objects, shuffled, singles};
@@ -171,6 +172,45 @@ fn what_an_actor_is_known_for_opens_no_incident_again() {
     let mut objects = singles(&[by(1, 0, 0, HIGH), by(2, 100 * DAY, 0, HIGH)]);
     objects.iter_mut().for_each(|object| object.stamp = object.lines[0].time);
     assert_eq!(incidents(&run(settings(0, Lines::Final), objects, 50)).len(), 2);
+}
+
+#[test]
+fn an_incident_stays_with_its_actor_when_a_later_alert_of_theirs_is_a_fleets() {
+    // Five hours on, its risk would open none any more; what opened it is no roll-out for that.
+    let mut calls = vec![by(1, 0, 0, HIGH)];
+    calls.extend((0..4u32).map(|who| by(2 + who, 18_000 + 60 * i64::from(who), who, LOW)));
+    let incident = one(&calls);
+    assert_eq!(
+        (incident.actor.id.as_str(), incident.detectors.as_slice()),
+        ("AIDA0", &["c-high".to_owned()][..])
+    );
+    assert_eq!(incident.count, 1);
+}
+
+#[test]
+fn what_peers_are_known_for_opens_fewer_incidents_and_is_not_nothing() {
+    const DAY: i64 = 86_400;
+    // Even numbers are in one role, odd ones in another.
+    let of = |id, day, who, rule| Call {
+        kind: PrincipalKind::Role,
+        ..by(id, day * DAY + i64::from(id), who, rule)
+    };
+    let told_of = |calls: &[Call]| -> Vec<(String, f64)> {
+        told(calls).into_iter().map(|incident| (incident.actor.id, incident.risk.peak)).collect()
+    };
+    let somebody = |who: u32| format!("AROA{}:person{who}@example.com", who % 2);
+    let told = told_of(&[of(1, 0, 0, HIGH), of(2, 2, 2, HIGH), of(3, 4, 4, HIGH), of(4, 4, 1, HIGH)]);
+    assert_eq!(
+        told,
+        [(somebody(0), 73.0), (somebody(1), 73.0)],
+        "the work of one role is not that of the other"
+    );
+    // However many did it before: a quarter is left.
+    let told = told_of(&(0..6).map(|i| of(i, i64::from(i) * 2, i * 2, CRITICAL)).collect::<Vec<Call>>());
+    let peaks: Vec<f64> = told.iter().map(|(_, peak)| *peak).collect();
+    assert_eq!(peaks, [99.0, 49.5, 24.8, 24.8, 24.8, 24.8]);
+    // Peers of the same day are no history.
+    assert_eq!(told_of(&[of(1, 0, 0, HIGH), of(2, 0, 2, HIGH)]).len(), 2);
 }
 
 #[test]

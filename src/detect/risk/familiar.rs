@@ -3,6 +3,9 @@
 //! A pipeline that deploys functions, an engineer on call who reads the user data of hosts: what a detector says of them is
 //! true again and again, and is their work. So each earlier day on which it spoke of them halves what it adds to their risk.
 //! Its alerts are what they are.
+//!
+//! What somebody does for the first time may be the work of all who have their job: whoever is at the help desk takes second
+//! factors away sooner or later. So the days on which it spoke of their *peers* count, too, though for less.
 
 use crate::detect::bounded::{Imaged, Limit};
 use crate::hash;
@@ -13,6 +16,10 @@ const DAY: i64 = 86_400;
 pub const FAMILIAR_FOR: Span = Span(90 * DAY);
 /// So many halvings at most: what is known is not nothing.
 pub const HALVINGS_MAX: u8 = 4;
+/// So many halvings at most by what peers are known for: to a quarter. It is hearsay, and whoever is at the help desk and was never
+/// spoken of is not yet known for it; as two days of one's own are, which is fewer than a habit needs to be one
+/// anywhere else ([`crate::detect::catalog::Learning`]).
+pub const PEERS_HALVINGS_MAX: u8 = 2;
 /// What one weighs, in bytes.
 pub const WEIGHT: usize = 64;
 
@@ -60,7 +67,17 @@ pub fn divided(actors: Limit) -> (Limit, Limit) {
     (own, Limit { entries: actors.entries.saturating_mul(8), bytes: bytes.max(1) })
 }
 
-/// Under which key it is kept, of an actor's key and the name of a detector.
+/// The key of those who have the same job as a principal: all people of a permission set, in whichever account, and all who are in the
+/// same role. Nobody is the peer of a user, or of the root of an account.
+pub fn peers_of(principal: &str, permission_set: Option<&str>) -> Option<u128> {
+    if let Some(set) = permission_set {
+        return Some(hash::stable128_of(&["peers", "set", set]));
+    }
+    let role = principal.split(':').next().filter(|id| id.starts_with("AROA"))?;
+    Some(hash::stable128_of(&["peers", "role", role]))
+}
+
+/// Under which key it is kept, of an actor's key, or that of their peers, and the name of a detector.
 pub fn key_of(actor: u128, detector: &str) -> u128 {
     hash::stable128_of(&["familiar", &hash::id_text(actor), detector])
 }
@@ -68,6 +85,19 @@ pub fn key_of(actor: u128, detector: &str) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn peers_are_those_of_a_permission_set_or_of_a_role() {
+        let of = |id: &str, set| peers_of(id, set);
+        let desk = of("AROAA:ada@example.com", Some("HelpDesk"));
+        assert_eq!(desk, of("AROAB:eve@example.com", Some("HelpDesk")), "in another account");
+        assert_ne!(desk, of("AROAA:ada@example.com", Some("Billing")));
+        assert_eq!(of("AROAA:ada@example.com", None), of("AROAA", None));
+        assert_ne!(of("AROAA", None), of("AROAB", None));
+        for nobody in ["AIDAA", "root:111122223333", "role:111122223333/deploy", ""] {
+            assert_eq!(of(nobody, None), None, "{nobody}");
+        }
+    }
 
     #[test]
     fn each_earlier_day_counts_once_whatever_comes_in_it() {

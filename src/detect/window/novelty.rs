@@ -99,12 +99,16 @@ impl ValueHabit {
         decision
     }
 
-    /// Whether so few values are remembered that another one may be told.
+    /// Whether so few values are remembered, besides those that are expected and among the most usual, that another one may be
+    /// told.
     fn is_narrow(&self, sight: &Sight<'_>, asked: &Correlation) -> bool {
-        asked.values_max.is_none_or(|max| {
-            let fresh = self.values.iter().filter(|known| is_fresh(known, sight.time, asked.timespan));
-            fresh.count() as u64 <= max
-        })
+        let Some(max) = asked.values_max else { return true };
+        let name =
+            |hash: u64| self.names.iter().find(|(named, _)| *named == hash).map(|(_, text)| text.as_ref());
+        let is_expected =
+            |hash: u64| name(hash).is_some_and(|text| asked.expected.iter().any(|value| value == text));
+        let fresh = self.values.iter().filter(|known| is_fresh(known, sight.time, asked.timespan));
+        fresh.filter(|known| !is_expected(known.hash)).count() as u64 <= max
     }
 
     /// Begins anew where nothing was seen for long, or where a key that was spread is so no more.

@@ -61,7 +61,9 @@ impl Incidents {
         let Some(source) = self.suspects.get_mut(from).filter(|_| !alerts.is_empty()) else { return };
         let before = source.clone();
         let hits = source.take(alerts);
-        let goes = source.cause(place.turn, &desk.settings.risk).is_none();
+        // As it stood when the last of what is left came: that it has faded since makes it nobody else's.
+        let then = source.members().map(|hit| hit.turn).max().unwrap_or(place.turn);
+        let goes = source.cause(then, &desk.settings.risk).is_none();
         let open = if goes { source.open.take() } else { None };
         if let Some(stays) = &mut source.open {
             // What it was at its highest rested on what is gone.
