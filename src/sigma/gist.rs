@@ -61,7 +61,7 @@ impl Reading {
                 self.is_own |= access.is_own(skim);
             }
             Access::Action | Access::Service => {
-                self.columns |= bit(Column::EventSource) | bit(Column::EventName)
+                self.columns |= bit(Column::EventSource) | bit(Column::EventName);
             }
             // The outcome is always among what is compared.
             Access::Outcome | Access::Denied | Access::Everything => {}
