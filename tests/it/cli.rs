@@ -76,6 +76,7 @@ pub(crate) fn stop_logging(minute: u32, id: &str) -> Value {
 }
 
 /// Gives the program credentials of no account, and nothing else of AWS that this machine may have.
+#[cfg(feature = "aws")]
 pub(crate) fn as_nobody(command: &mut Command) -> &mut Command {
     command
         .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLETESTS0001")
