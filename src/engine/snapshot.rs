@@ -119,17 +119,21 @@ pub fn seal(sections: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn sealed<S: AsRef<[u8]>>(sections: impl Iterator<Item = S>) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
+    let compressed = |section: S| {
+        let bytes = zstd::bulk::compress(section.as_ref(), 1).expect("writing to memory cannot fail");
+        // It has room for what cannot be compressed at all.
+        bytes.into_boxed_slice()
+    };
+    let sections: Vec<Box<[u8]>> = sections.take(SECTIONS).map(compressed).collect();
+    // At once as long as it will be: one that grows is there twice whenever it does.
+    let length: usize = sections.iter().map(|section| section.len()).sum();
+    let mut bytes = Vec::with_capacity(HEAD + 4 + 8 * SECTIONS + length);
+    bytes.extend(MAGIC);
     bytes.extend(FORMAT.to_le_bytes());
     bytes.extend([0; 32]);
     bytes.extend((SECTIONS as u32).to_le_bytes());
-    let lengths = bytes.len();
-    bytes.resize(lengths + 8 * SECTIONS, 0);
-    for (at, section) in sections.take(SECTIONS).enumerate() {
-        let section = zstd::bulk::compress(section.as_ref(), 1).expect("writing to memory cannot fail");
-        bytes[lengths + 8 * at..][..8].copy_from_slice(&(section.len() as u64).to_le_bytes());
-        bytes.extend(section);
-    }
+    sections.iter().for_each(|section| bytes.extend((section.len() as u64).to_le_bytes()));
+    sections.into_iter().for_each(|section| bytes.extend_from_slice(&section));
     let sum = sum(FORMAT, &bytes[HEAD..]);
     bytes[HEAD - 32..HEAD].copy_from_slice(&sum);
     bytes

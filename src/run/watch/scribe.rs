@@ -64,7 +64,9 @@ impl Checkpoint {
             catalog: self.catalog.clone(),
             engine,
         };
-        let mut bytes = b"wtch".to_vec();
+        // With room for all of it where little waits: one that grows is there twice.
+        let mut bytes = Vec::with_capacity(saved.engine.len() + (1 << 20));
+        bytes.extend_from_slice(b"wtch");
         bytes.extend_from_slice(&FORMAT.to_le_bytes());
         postcard::to_extend(&saved, bytes).expect("writing to memory cannot fail")
     }
