@@ -17,7 +17,7 @@ use crate::record::derived::Fact;
 use crate::record::network::SourceKind;
 use crate::record::skim::{IdentityKey, Skim};
 
-/// How many calls are remembered; a newcomer takes the place of whoever has its slot. 128 KiB a thread.
+/// How many calls are remembered; a newcomer takes the place of whoever has its slot. 64 KiB a thread, and their readings.
 const CALLS: usize = 1 << 11;
 /// How many different readings of one call.
 const READINGS: usize = 3;
